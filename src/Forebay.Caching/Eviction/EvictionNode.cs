@@ -59,6 +59,9 @@ public class EvictionNode
     /// <summary>What the guard expects to learn from this node at the hand's next visit.</summary>
     internal GuardSample Sample { get; set; }
 
+    /// <summary>The guard's count of ghost hits at the hand's last visit.</summary>
+    internal uint Stamp { get; set; }
+
     internal byte Frequency
     {
         get => Volatile.Read(ref _frequency);

@@ -5,11 +5,24 @@ internal enum GuardSample : byte
 {
     None,
 
-    /// <summary>It was untouched for one round, would have been evicted, and stayed as a sample.</summary>
+    /// <summary>It was idle for one round, would have been evicted, and stayed as a sample.</summary>
     Reprieved,
 
     /// <summary>It entered the main queue because the ghost list knew it.</summary>
     Newcomer,
+}
+
+/// <summary>What the main queue does with newcomers that the ghost list knows.</summary>
+internal enum ExchangeMode : byte
+{
+    /// <summary>They wait in the small queue, except a few samples; a hit there promotes.</summary>
+    Keep,
+
+    /// <summary>They enter the main queue, as the plain algorithm says.</summary>
+    Exchange,
+
+    /// <summary>The residents are dead: everything enters, and what is idle leaves whatever its counter says.</summary>
+    Refresh,
 }
 
 /// <summary>
@@ -19,58 +32,123 @@ internal enum GuardSample : byte
 /// <remarks>
 /// Under skewed popularity an idle resident stays idle and a newcomer comes again: exchange. Under epochs (every object once
 /// per pass, in any order) an idle resident is <em>due</em> and a newcomer, just read, is not: each exchange loses a hit, so
-/// keep the resident set. After the working set was replaced nobody reprieved comes back: exchange. Not thread-safe.
+/// keep the resident set. When nearly no resident is touched while evicted files come back, the working set was replaced:
+/// refresh. "Nearly" is against the share of ghosts that came back in the same time. A one-pass scan never causes that, for its files do not come back. Not thread-safe.
 /// </remarks>
 internal sealed class ExchangeGuard
 {
-    // Moving averages over about this many samples; short enough to turn within a fraction of a pass.
-    private const double Weight = 1.0 / 64;
     private const int MinimumSamples = 16;
+    private const double DeadRatio = 0.15;
+    private const double MinimumExpected = 8;
+    private const double Decay = 1 - (1.0 / 512);
 
-    private double _reprieved;
-    private double _newcomers;
-    private int _reprievedSamples;
-    private int _newcomerSamples;
+    private SampleAverage _reprieved = new(64);
+    private SampleAverage _newcomers = new(64);
+    private double _touched;
+    private double _expected;
+    private long _refreshBytes;
 
-    /// <summary>True while newcomers known to the ghost list should wait in the small queue.</summary>
-    public bool KeepsResidents { get; private set; }
+    public ExchangeMode Mode { get; private set; } = ExchangeMode.Keep;
 
-    /// <summary>Share of reprieved would-be victims that were touched within a round, 0..1.</summary>
-    public double ReprievedRatio => _reprieved;
+    /// <summary>True while more samples of newcomers are wanted than a settled guard takes.</summary>
+    public bool LacksNewcomers => _newcomers.Count < MinimumSamples;
 
-    /// <summary>Share of newcomers that were touched within their first round, 0..1.</summary>
-    public double NewcomerRatio => _newcomers;
+    /// <summary>True while samples of would-be victims cost little against what they teach.</summary>
+    public bool WantsReprieves => _reprieved.Count < MinimumSamples || _reprieved.Value > 0.05;
 
-    public void Record(GuardSample sample, bool touched)
+    /// <summary>Ghost hits so far; a node is stamped with it at each visit of the hand. Wraps around.</summary>
+    public uint Returned { get; private set; }
+
+    /// <summary>One miss of a file that the ghost list knew.</summary>
+    public void RecordReturn() => Returned++;
+
+    /// <summary>One visit of the hand to a node of the main queue.</summary>
+    /// <param name="sample">What the node is a sample of.</param>
+    /// <param name="touched">Whether it was touched since the last visit.</param>
+    /// <param name="stamp"><see cref="Returned"/> at the last visit.</param>
+    /// <param name="ghosts">Entries of the ghost list.</param>
+    /// <param name="mainBytes">Bytes of the main queue: a refresh ends when as many have left it.</param>
+    public void RecordVisit(GuardSample sample, bool touched, uint stamp, int ghosts, long mainBytes)
     {
-        if (sample == GuardSample.None)
+        if (sample == GuardSample.Newcomer)
         {
-            return;
-        }
-
-        if (sample == GuardSample.Reprieved)
-        {
-            Average(ref _reprieved, ref _reprievedSamples, touched);
+            _newcomers.Add(touched);
         }
         else
         {
-            Average(ref _newcomers, ref _newcomerSamples, touched);
+            if (sample == GuardSample.Reprieved)
+            {
+                _reprieved.Add(touched);
+            }
+
+            // A resident no better than the average ghost would have been touched with this probability since its last visit.
+            double expected = Math.Min(1, (double)(Returned - stamp) / Math.Max(1, ghosts));
+            _expected = (_expected * Decay) + expected;
+            _touched = (_touched * Decay) + (touched ? 1 : 0);
         }
 
-        if (_reprievedSamples < MinimumSamples || _newcomerSamples < MinimumSamples)
+        Choose(mainBytes);
+    }
+
+    /// <summary>One eviction from the main queue.</summary>
+    public void RecordEviction(long sizeBytes)
+    {
+        if (Mode == ExchangeMode.Refresh && (_refreshBytes -= sizeBytes) <= 0)
+        {
+            // What entered is unproven and not yet due; it gets the benefit of the doubt, and the guard learns anew.
+            Mode = ExchangeMode.Keep;
+            _reprieved.Reset();
+            _newcomers.Reset();
+            _touched = 0;
+            _expected = 0;
+        }
+    }
+
+    private void Choose(long mainBytes)
+    {
+        if (Mode != ExchangeMode.Refresh && _expected > MinimumExpected && _touched < DeadRatio * _expected)
+        {
+            Mode = ExchangeMode.Refresh;
+            _refreshBytes = mainBytes;
+            return;
+        }
+
+        if (Mode == ExchangeMode.Refresh || _newcomers.Count < MinimumSamples || _reprieved.Count < MinimumSamples)
         {
             return;
         }
 
-        // Different thresholds for the two directions, so that noise does not flip it to and fro.
-        KeepsResidents = KeepsResidents
-            ? _reprieved > 0.02 && _reprieved > 0.7 * _newcomers
-            : _reprieved > 0.05 && _reprieved > _newcomers;
+        // Different thresholds for the two directions, so that noise does not flip it to and fro. A mode starts with fresh
+        // samples of what it changes; newcomers that nobody touches are not worth any resident.
+        if (Mode == ExchangeMode.Keep && _reprieved.Value < 0.7 * _newcomers.Value)
+        {
+            Mode = ExchangeMode.Exchange;
+            _newcomers.Reset();
+        }
+        else if (Mode == ExchangeMode.Exchange && (_reprieved.Value > _newcomers.Value || _newcomers.Value < 0.05))
+        {
+            Mode = ExchangeMode.Keep;
+            _reprieved.Reset();
+        }
     }
 
-    private static void Average(ref double average, ref int samples, bool touched)
+    /// <summary>Moving average of yes and no over about <paramref name="window"/> samples, exact while there are fewer.</summary>
+    private struct SampleAverage(int window)
     {
-        samples = Math.Min(samples + 1, (int)(1 / Weight));
-        average += ((touched ? 1 : 0) - average) / samples;
+        public double Value { get; private set; }
+
+        public int Count { get; private set; }
+
+        public void Add(bool yes)
+        {
+            Count = Math.Min(Count + 1, window);
+            Value += ((yes ? 1 : 0) - Value) / Count;
+        }
+
+        public void Reset()
+        {
+            Count = 0;
+            Value = 0;
+        }
     }
 }

@@ -24,12 +24,15 @@ public sealed class S3Fifo : IEvictionPolicy
 
     // One eviction visits at most this many idle-able main nodes by the rules; then the next evictable one goes, so that
     // a hot main queue cannot hold the tier's lock for a round of a million nodes.
+    internal static int G = int.Parse(Environment.GetEnvironmentVariable("G") ?? "1"), PROM = int.Parse(Environment.GetEnvironmentVariable("PROM") ?? "1"), RE = int.Parse(Environment.GetEnvironmentVariable("RE") ?? "8");
     private const int PoliteSteps = 1024;
 
     // One of so many would-be victims stays for one more round, and one of so many newcomers is let in against the
     // guard's advice: without samples of both it could not learn that the traffic has changed.
     private const int ReprieveEvery = 8;
+    private const int RareReprieveEvery = 64;
     private const int ProbeEvery = 64;
+    private const int FirstProbesEvery = 8;
 
     private readonly long _capacityBytes;
     private readonly int _maxGhostEntries;
@@ -62,7 +65,7 @@ public sealed class S3Fifo : IEvictionPolicy
     public int GhostCount => _ghosts.Count;
 
     /// <summary>True while the guard keeps the resident set against newcomers.</summary>
-    public bool KeepsResidents => _guard.KeepsResidents;
+    public bool KeepsResidents => _guard.Mode == ExchangeMode.Keep;
 
     internal NodeQueue Small => _small;
 
@@ -78,15 +81,20 @@ public sealed class S3Fifo : IEvictionPolicy
         ArgumentNullException.ThrowIfNull(node);
         Enter(node);
         bool returned = _ghosts.TryRemove(node.KeyHash);
+        if (returned)
+        {
+            _guard.RecordReturn();
+        }
+
         if (returned && MayEnterMain())
         {
             node.Sample = GuardSample.Newcomer;
-            _main.Push(node);
+            EnterMain(node);
             return;
         }
 
         _small.Push(node);
-        if (_guard.KeepsResidents)
+        if (_guard.Mode == ExchangeMode.Keep)
         {
             // The hand stands still while nothing leaves the main queue; one step per miss keeps the guard's knowledge fresh.
             StepHand();
@@ -98,7 +106,15 @@ public sealed class S3Fifo : IEvictionPolicy
     {
         ArgumentNullException.ThrowIfNull(node);
         Enter(node);
-        (frequent ? _main : _small).Push(node);
+        if (frequent)
+        {
+            EnterMain(node);
+        }
+        else
+        {
+            _small.Push(node);
+        }
+
         _filling = _main.Bytes < _capacityBytes / 2;
     }
 
@@ -197,14 +213,20 @@ public sealed class S3Fifo : IEvictionPolicy
         node.Sample = GuardSample.None;
     }
 
+    private void EnterMain(EvictionNode node)
+    {
+        node.Stamp = _guard.Returned;
+        _main.Push(node);
+    }
+
     private bool MayEnterMain()
     {
-        if (!_guard.KeepsResidents)
+        if (_guard.Mode != ExchangeMode.Keep)
         {
             return true;
         }
 
-        if (++_waitingSinceProbe < ProbeEvery)
+        if (++_waitingSinceProbe < (_guard.LacksNewcomers ? FirstProbesEvery : ProbeEvery))
         {
             return false;
         }
@@ -217,12 +239,12 @@ public sealed class S3Fifo : IEvictionPolicy
     {
         EvictionNode node = _small.Oldest!;
         victim = null;
-        if (node.Frequency > 0 || _filling)
+        if (node.Frequency >= PROM || _filling || _guard.Mode == ExchangeMode.Refresh)
         {
             _small.Remove(node);
             node.Frequency = 0;
             node.SeenFrequency = 0;
-            _main.Push(node);
+            EnterMain(node);
             return false;
         }
 
@@ -252,7 +274,8 @@ public sealed class S3Fifo : IEvictionPolicy
 
         bool wasReprieved = node.Sample == GuardSample.Reprieved;
         bool survives = Visit(node);
-        if (!survives && !wasReprieved && ++_victimsSinceReprieve >= ReprieveEvery)
+        if (!survives && !wasReprieved && _guard.Mode != ExchangeMode.Refresh
+            && ++_victimsSinceReprieve >= (_guard.WantsReprieves ? ReprieveEvery : RareReprieveEvery))
         {
             _victimsSinceReprieve = 0;
             node.Sample = GuardSample.Reprieved;
@@ -266,6 +289,7 @@ public sealed class S3Fifo : IEvictionPolicy
         }
 
         _main.Remove(node);
+        _guard.RecordEviction(node.SizeBytes);
         _ghosts.Add(node.KeyHash, GhostLimit());
         victim = node;
         return true;
@@ -276,9 +300,11 @@ public sealed class S3Fifo : IEvictionPolicy
     private bool Visit(EvictionNode node)
     {
         byte frequency = node.Frequency;
-        _guard.Record(node.Sample, touched: frequency > node.SeenFrequency);
+        bool touched = frequency > node.SeenFrequency;
+        _guard.RecordVisit(node.Sample, touched, node.Stamp, _ghosts.Count, _main.Bytes);
+        node.Stamp = _guard.Returned;
         node.Sample = GuardSample.None;
-        if (frequency == 0)
+        if (frequency == 0 || (!touched && _guard.Mode == ExchangeMode.Refresh))
         {
             return false;
         }
@@ -304,5 +330,5 @@ public sealed class S3Fifo : IEvictionPolicy
         _main.MoveToNewest(node);
     }
 
-    private int GhostLimit() => Math.Min(_maxGhostEntries, Math.Max(MinimumGhostEntries, Count));
+    private int GhostLimit() => Math.Min(_maxGhostEntries, Math.Max(MinimumGhostEntries, G * Count));
 }
