@@ -40,13 +40,14 @@ internal sealed class ExchangeGuard
     private const int MinimumSamples = 16;
     private const double DeadRatio = 0.15;
     private const double MinimumExpected = 8;
-    private const double Decay = 1 - (1.0 / 512);
+    private const double Decay = 1 - (1.0 / 256);
 
     private SampleAverage _reprieved = new(64);
     private SampleAverage _newcomers = new(64);
     private double _touched;
     private double _expected;
     private long _refreshBytes;
+    private int _graceVisits;
 
     public ExchangeMode Mode { get; private set; } = ExchangeMode.Keep;
 
@@ -83,15 +84,19 @@ internal sealed class ExchangeGuard
 
             // A resident no better than the average ghost would have been touched with this probability since its last visit.
             double expected = Math.Min(1, (double)(Returned - stamp) / Math.Max(1, ghosts));
-            _expected = (_expected * Decay) + expected;
+            _expected = (_expected * Decay) + (_graceVisits > 0 ? 0 : expected);
             _touched = (_touched * Decay) + (touched ? 1 : 0);
         }
+
+        _graceVisits -= _graceVisits > 0 ? 1 : 0;
 
         Choose(mainBytes);
     }
 
     /// <summary>One eviction from the main queue.</summary>
-    public void RecordEviction(long sizeBytes)
+    /// <param name="sizeBytes">Bytes that left.</param>
+    /// <param name="mainCount">Nodes of the main queue.</param>
+    public void RecordEviction(long sizeBytes, int mainCount)
     {
         if (Mode == ExchangeMode.Refresh && (_refreshBytes -= sizeBytes) <= 0)
         {
@@ -99,6 +104,7 @@ internal sealed class ExchangeGuard
             Mode = ExchangeMode.Keep;
             _reprieved.Reset();
             _newcomers.Reset();
+            _graceVisits = mainCount;
             _touched = 0;
             _expected = 0;
         }

@@ -24,7 +24,6 @@ public sealed class S3Fifo : IEvictionPolicy
 
     // One eviction visits at most this many idle-able main nodes by the rules; then the next evictable one goes, so that
     // a hot main queue cannot hold the tier's lock for a round of a million nodes.
-    internal static int G = int.Parse(Environment.GetEnvironmentVariable("G") ?? "1"), PROM = int.Parse(Environment.GetEnvironmentVariable("PROM") ?? "1"), RE = int.Parse(Environment.GetEnvironmentVariable("RE") ?? "8");
     private const int PoliteSteps = 1024;
 
     // One of so many would-be victims stays for one more round, and one of so many newcomers is let in against the
@@ -43,6 +42,7 @@ public sealed class S3Fifo : IEvictionPolicy
     private bool _filling = true;
     private int _victimsSinceReprieve;
     private int _waitingSinceProbe;
+    private long _handCredit;
 
     /// <summary>Makes an empty policy.</summary>
     /// <param name="capacityBytes">The tier's quota in bytes, &gt; 0; the queues' shares are taken of what is resident, at most of this.</param>
@@ -96,8 +96,14 @@ public sealed class S3Fifo : IEvictionPolicy
         _small.Push(node);
         if (_guard.Mode == ExchangeMode.Keep)
         {
-            // The hand stands still while nothing leaves the main queue; one step per miss keeps the guard's knowledge fresh.
-            StepHand();
+            // The hand would stand still while nothing leaves the main queue, and the guard would learn nothing. It goes round
+            // once while the ghost list turns over: then whatever can return has had its chance to.
+            _handCredit += _main.Count;
+            if (_handCredit >= GhostLimit() + _small.Count)
+            {
+                _handCredit = 0;
+                StepHand();
+            }
         }
     }
 
@@ -239,7 +245,7 @@ public sealed class S3Fifo : IEvictionPolicy
     {
         EvictionNode node = _small.Oldest!;
         victim = null;
-        if (node.Frequency >= PROM || _filling || _guard.Mode == ExchangeMode.Refresh)
+        if (node.Frequency > 0 || _filling || _guard.Mode == ExchangeMode.Refresh)
         {
             _small.Remove(node);
             node.Frequency = 0;
@@ -289,7 +295,7 @@ public sealed class S3Fifo : IEvictionPolicy
         }
 
         _main.Remove(node);
-        _guard.RecordEviction(node.SizeBytes);
+        _guard.RecordEviction(node.SizeBytes, _main.Count);
         _ghosts.Add(node.KeyHash, GhostLimit());
         victim = node;
         return true;
@@ -330,5 +336,5 @@ public sealed class S3Fifo : IEvictionPolicy
         _main.MoveToNewest(node);
     }
 
-    private int GhostLimit() => Math.Min(_maxGhostEntries, Math.Max(MinimumGhostEntries, G * Count));
+    private int GhostLimit() => Math.Min(_maxGhostEntries, Math.Max(MinimumGhostEntries, Count));
 }
