@@ -8,6 +8,7 @@ namespace Forebay.Engine.Tests.Metadata;
 internal sealed class ScriptedStore : IUnderStore
 {
     private readonly Lock _gate = new();
+    private int _running;
     private readonly SortedDictionary<string, ObjectStat> _objects = new(KeyOrder.Instance);
 
     public ConcurrentQueue<string?> RequestIds { get; } = new();
@@ -24,6 +25,12 @@ internal sealed class ScriptedStore : IUnderStore
 
     /// <summary>Most entries of an answer, whatever is asked.</summary>
     public int PageSize { get; set; } = 1_000;
+
+    /// <summary>Turns of the scheduler that every question takes.</summary>
+    public int Turns { get; set; }
+
+    /// <summary>Most questions that ran at the same time.</summary>
+    public int MostAtOnce { get; private set; }
 
     public UnderStoreId Id { get; } = UnderStoreId.From("test", "", "scripted");
 
@@ -99,6 +106,26 @@ internal sealed class ScriptedStore : IUnderStore
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private async Task AnswerAsync(CancellationToken cancellationToken)
+    {
+        int running = Interlocked.Increment(ref _running);
+        MostAtOnce = Math.Max(MostAtOnce, running);
+        try
+        {
+            // A few turns of the scheduler, so that questions which may overlap do.
+            for (int i = 0; i < Turns; i++)
+            {
+                await Task.Yield();
+            }
+
+            await AnswerNowAsync(cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _running);
+        }
+    }
+
+    private async Task AnswerNowAsync(CancellationToken cancellationToken)
     {
         if (Hold is { } hold)
         {
