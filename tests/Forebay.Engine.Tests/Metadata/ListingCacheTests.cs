@@ -1,0 +1,264 @@
+using Forebay.Core;
+using Forebay.Engine.Metadata;
+using Forebay.Engine.Options;
+using Xunit;
+
+namespace Forebay.Engine.Tests.Metadata;
+
+public sealed class ListingCacheTests : IDisposable
+{
+    private readonly ScriptedStore _store = new();
+    private readonly SteppedTime _time = new();
+    private readonly MetadataCache _cache;
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(60));
+
+    public ListingCacheTests()
+    {
+        _cache = NewCache(new MountPointOptions { Name = "m", Source = "test://" });
+    }
+
+    public void Dispose()
+    {
+        _cache.Dispose();
+        _deadline.Dispose();
+    }
+
+    [Fact]
+    public async Task AColdPageAsksOnceAndAWarmOneNotAtAll()
+    {
+        Fill("d/", 5_000);
+        var query = new ListQuery("d/", null, null, 1_000);
+        ListPage cold = await ListAsync(query);
+        Assert.Equal(1, _store.Lists);
+
+        ListPage warm = await ListAsync(query);
+        Assert.Equal(cold.Entries, warm.Entries);
+        Assert.True(warm.IsTruncated);
+        Assert.Equal(1, _store.Lists);
+
+        _time.Advance(60);
+        await ListAsync(query);
+        Assert.Equal(2, _store.Lists);
+    }
+
+    [Fact]
+    public async Task AFlatListingAnswersEveryDelimitedOneBelowIt()
+    {
+        Fill("d/a/", 50);
+        Fill("d/b/c/", 50);
+        Fill("d/", 10);
+        await ListAsync(new ListQuery("d/", null, null, 1_000));
+        ListPage top = await ListAsync(new ListQuery("d/", "/", null, 1_000));
+        ListPage deep = await ListAsync(new ListQuery("d/b/", "/", null, 1_000));
+
+        Assert.Equal(12, top.Entries.Count);
+        Assert.Equal("d/b/c/", Assert.Single(deep.Entries).Name);
+        Assert.Equal(1, _store.Lists);
+    }
+
+    [Fact]
+    public async Task IdenticalColdListingsShareOneQuestion()
+    {
+        Fill("d/", 10);
+        _store.Hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<ListPage>[] callers = [.. Enumerable.Range(0, 20).Select(_ => ListAsync(new ListQuery("d/", "/", null, 1_000)))];
+        _store.Hold.SetResult();
+        ListPage[] pages = await Task.WhenAll(callers);
+        Assert.All(pages, page => Assert.Equal(10, page.Entries.Count));
+        Assert.Equal(1, _store.Lists);
+    }
+
+    [Fact]
+    public async Task ASequentialPagerFindsItsNextPagesRead()
+    {
+        Fill("d/", 20_000);
+        ListPage page = await ListAsync(new ListQuery("", null, null, 1_000));
+        page = await ListAsync(new ListQuery("", null, page.Entries[^1].Name, 1_000));
+        while (_store.Lists < 4)
+        {
+            await Task.Yield();
+            _deadline.Token.ThrowIfCancellationRequested();
+        }
+
+        Assert.Equal(4, _store.Lists);
+        int keys = 2_000;
+        while (page.IsTruncated)
+        {
+            page = await ListAsync(new ListQuery("", null, page.Entries[^1].Name, 1_000));
+            keys += page.Entries.Count;
+        }
+
+        Assert.Equal(20_000, keys);
+        Assert.Equal(20, _store.Lists);
+        Assert.Equal(20_000L * 10, _cache.TotalBytes);
+    }
+
+    [Fact]
+    public async Task AFreshListingAnswersStatsBelowIt()
+    {
+        Fill("d/", 10);
+        Fill("d/sub/", 3);
+        await ListAsync(new ListQuery("d/", "/", null, 1_000));
+
+        StatEntry listed = await _cache.GetAsync("d/0000003", requireHeaders: false, null, _deadline.Token);
+        StatEntry absent = await _cache.GetAsync("d/nothing", requireHeaders: true, null, _deadline.Token);
+        StatEntry directory = await _cache.GetAsync("d/sub", requireHeaders: true, null, _deadline.Token);
+        Assert.Equal(10, listed.Stat!.Length);
+        Assert.True(absent.IsNegative);
+        Assert.True(directory.IsNegative);
+        Assert.Equal(0, _store.Stats);
+
+        StatEntry whole = await _cache.GetAsync("d/0000003", requireHeaders: true, null, _deadline.Token);
+        Assert.Same(listed, whole);
+        Assert.NotNull(whole.Stat!.Headers);
+        Assert.Equal(1, _store.Stats);
+
+        _store.Put(ScriptedStore.MakeStat("d/new"));
+        _time.Advance(6);
+        StatEntry late = await _cache.GetAsync("d/new", requireHeaders: true, null, _deadline.Token);
+        Assert.False(late.IsNegative);
+    }
+
+    [Fact]
+    public async Task AStatThatContradictsAListingDropsIt()
+    {
+        Fill("d/", 10);
+        await ListAsync(new ListQuery("d/", null, null, 1_000));
+        await _cache.GetAsync("d/0000003", requireHeaders: true, null, _deadline.Token);
+
+        _store.Put(ScriptedStore.MakeStat("d/0000003", length: 99, version: 7));
+        _cache.Put(ScriptedStore.MakeStat("d/0000003", length: 99, version: 7, headers: true));
+
+        ListPage page = await ListAsync(new ListQuery("d/", null, null, 1_000));
+        Assert.Equal(99, page.Entries[3].Stat!.Length);
+    }
+
+    [Fact]
+    public async Task ListingsStayWithinTheirBound()
+    {
+        using MetadataCache cache = NewCache(new MountPointOptions { Name = "m", Source = "", MaxListingBytes = 1 << 20 });
+        Fill("d/", 60_000);
+        string? after = null;
+        bool more = true;
+        while (more)
+        {
+            ListPage page = await cache.ListAsync(new ListQuery("", null, after, 1_000), null, _deadline.Token);
+            after = page.Entries[^1].Name;
+            more = page.IsTruncated;
+            Assert.InRange(cache.ListingBytes, 1, 1 << 20);
+        }
+
+        cache.Refresh("");
+        Assert.Equal(0, cache.ListingBytes);
+    }
+
+    [Fact]
+    public async Task AListingAskedForBeforeARefreshIsNotKept()
+    {
+        Fill("d/", 3);
+        TaskCompletionSource hold = _store.Hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<ListPage> before = ListAsync(new ListQuery("d/", "/", null, 1_000));
+        _store.Put(ScriptedStore.MakeStat("d/new"));
+        _cache.Refresh("d/new");
+        _store.Hold = null;
+        Task<ListPage> after = ListAsync(new ListQuery("d/", "/", null, 1_000));
+        hold.SetResult();
+
+        Assert.Equal(3, (await before).Entries.Count);
+        Assert.Equal(4, (await after).Entries.Count);
+        Assert.Equal(4, (await ListAsync(new ListQuery("d/", "/", null, 1_000))).Entries.Count);
+        Assert.Equal(2, _store.Lists);
+    }
+
+    [Fact]
+    public async Task AnUnreachableStoreIsStoodInForByOldListings()
+    {
+        Fill("d/", 10);
+        var query = new ListQuery("d/", "/", null, 1_000);
+        await ListAsync(query);
+        _time.Advance(1_000);
+        _store.Failure = new ForebayException(ErrorKind.Unavailable, "down");
+
+        Assert.Equal(10, (await ListAsync(query)).Entries.Count);
+        await Assert.ThrowsAsync<ForebayException>(() => ListAsync(new ListQuery("e/", null, null, 10)));
+    }
+
+    [Theory]
+    [InlineData("", 1)]
+    [InlineData("", 8)]
+    [InlineData("deep/", 8)]
+    public async Task AWalkMeetsEveryObjectOnce(string prefix, int parallelism)
+    {
+        _store.PageSize = 50;
+        Fill("deep/er/one/", 700);
+        Fill("deep/er/two/", 700);
+        Fill("deep/x", 120);
+        for (int i = 0; i < 300; i++)
+        {
+            Fill($"many/{i:D3}/", 3);
+        }
+
+        Fill("top", 75);
+
+        var seen = new List<string>();
+        await foreach (ObjectStat stat in _cache.WalkAsync(prefix, parallelism, _deadline.Token))
+        {
+            seen.Add(stat.Key);
+        }
+
+        seen.Sort(KeyOrder.Instance);
+        int expected = prefix.Length == 0 ? 700 + 700 + 120 + 900 + 75 : 1_520;
+        Assert.Equal(expected, seen.Count);
+        Assert.Equal(expected, seen.Distinct().Count());
+        Assert.Equal(prefix.Length == 0 ? expected * 10L : null, _cache.TotalBytes);
+    }
+
+    [Fact]
+    public async Task AWalkListsSeveralPlacesAtTheSameTime()
+    {
+        _store.PageSize = 100;
+        _store.Turns = 50;
+        for (int i = 0; i < 100; i++)
+        {
+            Fill($"{i:D3}/", 100);
+        }
+
+        int objects = 0;
+        await foreach (ObjectStat stat in _cache.WalkAsync("", 8, _deadline.Token))
+        {
+            objects++;
+        }
+
+        Assert.Equal(10_000, objects);
+        Assert.True(_store.MostAtOnce >= 4, $"At most {_store.MostAtOnce} questions ran at the same time.");
+        Assert.True(_store.Lists < 200, $"{_store.Lists} questions for 100 pages.");
+    }
+
+    [Fact]
+    public async Task AFailedWalkEndsWithTheError()
+    {
+        Fill("d/", 10);
+        _store.Failure = new ForebayException(ErrorKind.AccessDenied, "no");
+        ForebayException error = await Assert.ThrowsAsync<ForebayException>(async () =>
+        {
+            await foreach (ObjectStat stat in _cache.WalkAsync("", 4, _deadline.Token))
+            {
+                Assert.Fail("Nothing can be listed.");
+            }
+        });
+        Assert.Equal(ErrorKind.AccessDenied, error.Kind);
+        Assert.Null(_cache.TotalBytes);
+    }
+
+    private void Fill(string prefix, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            _store.Put(ScriptedStore.MakeStat($"{prefix}{i:D7}"));
+        }
+    }
+
+    private MetadataCache NewCache(MountPointOptions options) => new(_store, options, _time);
+
+    private Task<ListPage> ListAsync(ListQuery query) => _cache.ListAsync(query, null, _deadline.Token).AsTask();
+}
