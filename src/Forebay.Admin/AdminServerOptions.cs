@@ -1,0 +1,42 @@
+using System.Net;
+using Forebay.Admin.Authentication;
+using Forebay.Admin.Metrics;
+using Forebay.Engine;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Forebay.Admin;
+
+/// <summary>What the admin API is told at start.</summary>
+public sealed record AdminServerOptions
+{
+    /// <summary>The default address.</summary>
+    public const string DefaultAddress = "127.0.0.1:9001";
+
+    /// <summary>The node it speaks for; not disposed with it.</summary>
+    public required INode Node { get; init; }
+
+    /// <summary>Address to listen on; port 0 takes a free one.</summary>
+    public IPEndPoint Address { get; init; } = new(IPAddress.Loopback, 9001);
+
+    /// <summary>Who may call: the first that knows the caller's kind of credentials decides. Empty only together with <see cref="AllowAnonymous"/>.</summary>
+    public IReadOnlyList<IAdminAuthenticator> Authenticators { get; init; } = [];
+
+    /// <summary>Everybody may do everything. Off by default.</summary>
+    public bool AllowAnonymous { get; init; }
+
+    /// <summary>Host names accepted beside the loopback ones, without port; when listening elsewhere an empty list accepts all.</summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
+
+    /// <summary>Further metrics, for instance of the S3 endpoint.</summary>
+    public IReadOnlyList<IMetricSource> MetricSources { get; init; } = [];
+
+    /// <summary>Null when the node serves, else why not; asked by <c>/readyz</c>.</summary>
+    public Func<string?> NotReadyReason { get; init; } = static () => null;
+
+    /// <summary>Clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Where to log.</summary>
+    public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
+}
