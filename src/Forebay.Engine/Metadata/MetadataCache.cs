@@ -120,26 +120,14 @@ internal sealed partial class MetadataCache : IDisposable
     public StatEntry Put(ObjectStat stat, MetadataMoment asOf)
     {
         _outage.ReportAnswer();
-        StatEntry entry = Store(stat.Key, stat, asOf, out bool contradicts);
-        if (contradicts)
-        {
-            _listings.DropKey(stat.Key);
-        }
-
-        return entry;
+        return StoreAnswer(stat.Key, stat, asOf);
     }
 
     /// <summary>Stores that the under-store has no such object; as <see cref="Put(ObjectStat, MetadataMoment)"/>.</summary>
     public StatEntry PutNotFound(string key, MetadataMoment asOf)
     {
         _outage.ReportAnswer();
-        StatEntry entry = Store(key, stat: null, asOf, out bool contradicts);
-        if (contradicts)
-        {
-            _listings.DropKey(key);
-        }
-
-        return entry;
+        return StoreAnswer(key, stat: null, asOf);
     }
 
     /// <summary>Drops what is known of one key because it is wrong (another version was seen), and the listings that show it.</summary>
@@ -321,6 +309,26 @@ internal sealed partial class MetadataCache : IDisposable
         }
     }
 
+    // Who has read a new version or a new object must not be shown the old listing afterwards.
+    private StatEntry StoreAnswer(string key, ObjectStat? stat, MetadataMoment asOf)
+    {
+        StatEntry entry = Store(key, stat, asOf, out bool contradicts);
+        if (contradicts
+            || (_listings.Lookup(key, asOf.Timestamp, out ObjectStat? listed) is { } segment
+                && segment.AsOf.Sequence < asOf.Sequence && Differ(listed, stat)))
+        {
+            _listings.DropKey(key);
+        }
+
+        return entry;
+    }
+
+    // By ETag, not token: where versions have ids only a HEAD tells them, and a listing is not wrong for that.
+    private static bool Differ(ObjectStat? known, ObjectStat? answer)
+        => known is null || answer is null
+            ? !ReferenceEquals(known, answer)
+            : known.Length != answer.Length || !string.Equals(known.ETag, answer.ETag, StringComparison.Ordinal);
+
     private StatEntry Store(string key, ObjectStat? stat, MetadataMoment asOf, out bool contradicts)
     {
         lock (_gate)
@@ -354,7 +362,7 @@ internal sealed partial class MetadataCache : IDisposable
                 return entry;
             }
 
-            contradicts = isKnown;
+            contradicts = isKnown && Differ(existing!.Stat, stat);
             if (stat is null && _options.NegativeTtl <= TimeSpan.Zero)
             {
                 _stats.Remove(key);
