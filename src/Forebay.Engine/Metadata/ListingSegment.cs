@@ -1,0 +1,39 @@
+namespace Forebay.Engine.Metadata;
+
+/// <summary>
+/// A stretch of names that is known completely: everything in [<see cref="Lower"/>, <see cref="Upper"/>) is in <see cref="Entries"/>.
+/// The block may hold more than the stretch (a newer answer took the rest over); what lies outside does not count. Immutable but
+/// for its links, which the <see cref="ListingTable"/> guards.
+/// </summary>
+internal sealed class ListingSegment(byte[] lower, byte[]? upper, PackedEntries entries, MetadataMoment asOf, long expiresAt)
+{
+    // The object itself, its bounds' headers and its place in the list of its space.
+    private const int Overhead = 200;
+
+    /// <summary>First position inside.</summary>
+    public byte[] Lower { get; } = lower;
+
+    /// <summary>First position outside; null for the end of the space.</summary>
+    public byte[]? Upper { get; } = upper;
+
+    /// <summary>The names.</summary>
+    public PackedEntries Entries { get; } = entries;
+
+    /// <summary>When the under-store was asked.</summary>
+    public MetadataMoment AsOf { get; } = asOf;
+
+    /// <summary>Timestamp from which on it is not believed without asking.</summary>
+    public long ExpiresAt { get; } = expiresAt;
+
+    /// <summary>Bytes that count against the bound.</summary>
+    public long Cost { get; } = entries.SizeBytes + lower.Length + (upper?.Length ?? 0) + Overhead;
+
+    internal ListingSpace? Space { get; set; }
+
+    internal ListingSegment? Newer { get; set; }
+
+    internal ListingSegment? Older { get; set; }
+
+    /// <summary>The same block seen through narrower bounds.</summary>
+    public ListingSegment Narrow(byte[] lower, byte[]? upper) => new(lower, upper, Entries, AsOf, ExpiresAt);
+}
