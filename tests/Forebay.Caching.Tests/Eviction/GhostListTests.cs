@@ -59,16 +59,18 @@ public sealed class GhostListTests
         GhostList ghosts = new(Bound);
         for (ulong key = 1; key <= 20_000; key++)
         {
-            ghosts.Add(key * 0x9E3779B97F4A7C15UL, int.MaxValue);
+            ghosts.Add(Hash(key), int.MaxValue);
         }
 
         Assert.Equal(Bound, ghosts.Count);
-        Assert.False(ghosts.TryRemove(15_000 * 0x9E3779B97F4A7C15UL));
+        Assert.False(ghosts.TryRemove(Hash(15_000)));
         for (ulong key = 15_001; key <= 20_000; key++)
         {
-            Assert.True(ghosts.TryRemove(key * 0x9E3779B97F4A7C15UL), $"Entry {key} is among the newest {Bound} and was forgotten.");
+            Assert.True(ghosts.TryRemove(Hash(key)), $"Entry {key} is among the newest {Bound} and was forgotten.");
         }
 
         Assert.Equal(0, ghosts.Count);
     }
+
+    private static ulong Hash(ulong key) => unchecked(key * 0x9E3779B97F4A7C15UL);
 }
