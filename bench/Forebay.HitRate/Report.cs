@@ -16,24 +16,33 @@ internal sealed record Verdict(string Target, double CacheShare, string Measured
             double zipf = Ratio("zipf", "second half", "forebay") - Ratio("zipf", "second half", "lru");
             verdicts.Add(new("zipf: ≥ LRU − 0.5 points", share, $"{zipf * 100:+0.0;-0.0} points", zipf >= -0.005));
 
-            double scans = Ratio("zipf+scans", "after warm-up", "forebay") - Ratio("zipf+scans", "after warm-up", "lru");
             if (share is 0.25)
             {
-                verdicts.Add(new("zipf+scans: ≥ LRU + 10 points at 25 %", share, $"{scans * 100:+0.0;-0.0} points", scans >= 0.10));
+                double scans = Ratio("zipf+scans", "after warm-up", "forebay") - Ratio("zipf+scans", "after warm-up", "lru");
+                verdicts.Add(new("zipf+scans: ≥ LRU + 10 points, of all requests", share, $"{scans * 100:+0.0;-0.0} points", scans >= 0.10));
+                double reusable = Reusable(results, share, "forebay") - Reusable(results, share, "lru");
+                verdicts.Add(new("zipf+scans: ≥ LRU + 10 points, of the Zipf requests", share, $"{reusable * 100:+0.0;-0.0} points", reusable >= 0.10));
             }
 
             double epochs = Ratio("shuffled epochs", "from epoch 3", "forebay") / share;
-            verdicts.Add(new("shuffled epochs: ≥ 0.8 × the share from epoch 3", share, $"{epochs:0.00} × the share", epochs >= 0.8));
+            verdicts.Add(new("shuffled epochs: ≥ 0.8 × the cache's share from epoch 3", share, $"{epochs:0.00} × the share", epochs >= 0.8));
 
-            foreach (string workload in new[] { "replaced set, passes", "replaced set, zipf" })
-            {
-                double recovered = Ratio(workload, "pass 3 after", "forebay") / Ratio(workload, "last pass before", "forebay");
-                verdicts.Add(new($"{workload}: pass 3 ≥ 0.95 × before", share, $"{recovered:0.00} × before", recovered >= 0.95));
-            }
+            // Half of the objects are the new set, so the cache's share of it is twice its share of everything.
+            double passes = Ratio("replaced set, passes", "pass 3 after", "forebay") / Math.Min(1, 2 * share);
+            verdicts.Add(new("replaced set, passes: pass 3 ≥ 0.8 × the cache's share", share, $"{passes:0.00} × the share", passes >= 0.8));
+
+            // First reads miss under every policy, so a pass is compared with what Belady's rule makes of the same pass.
+            double before = Ratio("replaced set, zipf", "last pass before", "forebay") / Ratio("replaced set, zipf", "last pass before", "belady");
+            double after = Ratio("replaced set, zipf", "pass 3 after", "forebay") / Ratio("replaced set, zipf", "pass 3 after", "belady");
+            verdicts.Add(new(
+                "replaced set, zipf: pass 3 ≥ 0.95 × before, each over Belady", share, $"{after / before:0.00} × before", after / before >= 0.95));
         }
 
         return verdicts;
     }
+
+    private static double Reusable(IReadOnlyList<Result> results, double share, string policy) => results
+        .Single(r => r.Workload == "zipf+scans" && r.Policy == policy && r.CacheShare == share).ReusableHitRatio;
 }
 
 /// <summary>Prints results for people and for programs.</summary>

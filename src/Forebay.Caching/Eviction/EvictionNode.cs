@@ -12,7 +12,7 @@ internal enum EvictionQueue : byte
 
 /// <summary>
 /// One evictable unit: a cached file. Owned by the tier, which derives from it; lives in at most one policy at a time.
-/// The links lie in the node, so that the policy allocates nothing per node: it costs 40 bytes here and none elsewhere.
+/// The links lie in the node, so that the policy allocates nothing per node: it costs the few fields below and nothing elsewhere.
 /// </summary>
 /// <remarks>Everything but <see cref="RecordTouch"/> belongs to the policy and is guarded by the tier's lock.</remarks>
 public class EvictionNode
