@@ -53,6 +53,12 @@ public abstract class UnderStoreRead : IAsyncDisposable
     /// <summary>The bytes that will be streamed: the asked range, clipped at the end of the object.</summary>
     public required ByteRange Range { get; init; }
 
+    /// <summary>
+    /// True when the bytes may turn out to be of another version until <see cref="ReadAsync"/> has returned 0: a store without conditional
+    /// reads, which compares versions afterwards. Nothing of such a read may be shown to a reader before its end.
+    /// </summary>
+    public virtual bool IsProvisional => false;
+
     /// <summary>Reads the next bytes in order.</summary>
     /// <param name="destination">Caller-owned; written only in [0, result).</param>
     /// <param name="cancellationToken">Ends this wait; the read cannot be used afterwards.</param>

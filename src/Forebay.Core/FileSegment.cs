@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace Forebay.Engine;
+namespace Forebay.Core;
 
 /// <summary>
 /// Bytes of an object as they lie in a cache file. While it is not disposed the bytes stay as they are: the range is neither

@@ -1,0 +1,439 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using Forebay.Core;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Caching;
+
+/// <summary>Answer to a look-up of bytes in a <see cref="CacheFile"/>.</summary>
+public enum SegmentStatus
+{
+    /// <summary>At least one byte is there, verified.</summary>
+    Hit,
+
+    /// <summary>The page is not in the file.</summary>
+    Miss,
+
+    /// <summary>The page is there, but must be checked before it is served.</summary>
+    Unverified,
+
+    /// <summary>The file was evicted, retired or unloaded: look it up again.</summary>
+    Detached,
+}
+
+/// <summary>Answer to a wish to store one page.</summary>
+public enum ReserveStatus
+{
+    /// <summary>There is room; write the page, then commit it.</summary>
+    Reserved,
+
+    /// <summary>The page is there already.</summary>
+    Present,
+
+    /// <summary>There is no room and nothing can be evicted, or the directory is failing: serve through.</summary>
+    Refused,
+}
+
+/// <summary>
+/// The cached bytes of one object version in one tier: a sparse file of exactly the object's length. At most one live instance exists per
+/// version and tier.
+/// </summary>
+/// <remarks>
+/// Lock order: 1. this file's lock, 2. the tier's lock. Reads of present pages take neither. While at least one reference is held the
+/// handle stays open and no byte of a present page changes. An I/O failure leaves the page absent; the caller serves through.
+/// </remarks>
+public sealed class CacheFile : IFileReference
+{
+    private const int DetachedMark = int.MinValue / 2;
+    private readonly Tier _tier;
+    private readonly Lock _lock = new();
+    private readonly HashSet<int> _reserved = [];
+    private SafeFileHandle? _handle;
+    private int _references;
+    private int _queued;
+    private volatile bool _retired;
+    private bool _whole;
+    private bool _replacesAll;
+
+    internal CacheFile(Tier tier, TierEntry entry, ObjectVersion version, int generation, PageMap pages, bool isNew)
+    {
+        _tier = tier;
+        Entry = entry;
+        Version = version;
+        Generation = generation;
+        Pages = pages;
+        _whole = !isNew && pages.AllPresent;
+        _replacesAll = isNew;
+    }
+
+    /// <summary>The version whose bytes these are.</summary>
+    public ObjectVersion Version { get; }
+
+    /// <summary>Length of the object and of the file, bytes.</summary>
+    public long Length => Version.Length;
+
+    /// <summary>Unit of validity, bytes.</summary>
+    public int PageSizeBytes => Pages.PageSizeBytes;
+
+    /// <summary>Number of pages; the last one may be short.</summary>
+    public int PageCount => Pages.PageCount;
+
+    /// <summary>True when every page is present and verified: the file may be handed out as it is.</summary>
+    public bool IsWholeAndVerified => Pages.AllVerified && !_retired;
+
+    /// <summary>True when every page is present.</summary>
+    public bool IsWhole => Pages.AllPresent;
+
+    /// <summary>False once it was evicted, retired or unloaded: look the version up again.</summary>
+    public bool IsUsable => !_retired && Volatile.Read(ref _references) >= 0;
+
+    /// <summary>Directory of the tier that holds the file.</summary>
+    public string TierPath => _tier.Path;
+
+    internal TierEntry Entry { get; }
+
+    internal int Generation { get; }
+
+    internal PageMap Pages { get; }
+
+    internal bool IsDirty => Volatile.Read(ref _queued) != 0;
+
+    internal bool IsRetired => _retired;
+
+    internal bool IsReferenced => Volatile.Read(ref _references) > 0;
+
+    internal bool IsOpen => Volatile.Read(ref _handle) is not null;
+
+    /// <summary>Takes a reference and opens the file if it is not open.</summary>
+    /// <param name="handle">Open for reading and writing; valid until <see cref="Release"/>.</param>
+    /// <returns>False when the file is gone: look the version up again.</returns>
+    public bool TryAcquire(out SafeFileHandle? handle)
+    {
+        int seen = Volatile.Read(ref _references);
+        while (true)
+        {
+            if (seen < 0 || _retired)
+            {
+                handle = null;
+                return false;
+            }
+
+            int actual = Interlocked.CompareExchange(ref _references, seen + 1, seen);
+            if (actual == seen)
+            {
+                break;
+            }
+
+            seen = actual;
+        }
+
+        handle = Volatile.Read(ref _handle);
+        return handle is not null || OpenHandle(out handle);
+    }
+
+    /// <inheritdoc/>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _references) == 0 && _retired)
+        {
+            FinishRetirement();
+        }
+    }
+
+    /// <summary>Gives verified bytes from <paramref name="offset"/> on, with a reference that the caller gives back by disposing the segment.</summary>
+    /// <param name="offset">First byte, 0 ≤ offset &lt; length.</param>
+    /// <param name="maxLength">Most bytes wanted, &gt; 0.</param>
+    /// <param name="segment">Set only on <see cref="SegmentStatus.Hit"/>.</param>
+    public SegmentStatus TryGetSegment(long offset, long maxLength, out FileSegment segment)
+    {
+        segment = default;
+        if (!TryAcquire(out SafeFileHandle? handle))
+        {
+            return SegmentStatus.Detached;
+        }
+
+        long end = Pages.VerifiedEnd(offset, Math.Min(Length, offset + maxLength));
+        if (end > offset)
+        {
+            segment = new FileSegment(handle!, offset, end - offset, this);
+            return SegmentStatus.Hit;
+        }
+
+        SegmentStatus status = Pages.IsPresent(Pages.PageOf(offset)) ? SegmentStatus.Unverified : SegmentStatus.Miss;
+        Release();
+        return status;
+    }
+
+    /// <summary>True when the page is present, verified or not.</summary>
+    public bool IsPresent(int page) => Pages.IsPresent(page);
+
+    /// <summary>Bytes of one page.</summary>
+    public int LengthOf(int page) => Pages.LengthOf(page);
+
+    /// <summary>Records a use for eviction; allocates nothing, takes no lock.</summary>
+    public void Touch() => _tier.Touch(Entry);
+
+    /// <summary>
+    /// Checks a present page against its checksum. A good page is verified from now on; a bad one is dropped and counted (a file that was whole
+    /// is retired, and its good pages are copied to a new one).
+    /// </summary>
+    /// <returns>True when the page is good; false when it must be fetched again, perhaps into another file.</returns>
+    /// <remarks>Reads the disk on the calling thread.</remarks>
+    public bool Verify(int page)
+    {
+        if (Pages.IsVerified(page))
+        {
+            return true;
+        }
+
+        if (!TryAcquire(out SafeFileHandle? handle))
+        {
+            return false;
+        }
+
+        try
+        {
+            return VerifyCore(page, handle!);
+        }
+        finally
+        {
+            Release();
+        }
+    }
+
+    /// <summary>Asks for room for one page. The caller holds a reference.</summary>
+    public ReserveStatus Reserve(int page)
+    {
+        lock (_lock)
+        {
+            if (Pages.IsPresent(page))
+            {
+                return ReserveStatus.Present;
+            }
+
+            if (_retired || _whole)
+            {
+                return ReserveStatus.Refused;
+            }
+
+            if (_reserved.Contains(page))
+            {
+                return ReserveStatus.Reserved;
+            }
+
+            if (!_tier.TryReserve(Entry, Tier.BlocksOf(Pages.LengthOf(page))))
+            {
+                return ReserveStatus.Refused;
+            }
+
+            _reserved.Add(page);
+            return ReserveStatus.Reserved;
+        }
+    }
+
+    /// <summary>Writes bytes of reserved pages. The caller holds a reference and is the only writer of these pages.</summary>
+    /// <returns>False when the disk failed; the tier has counted it and the pages stay absent.</returns>
+    public bool Write(long offset, ReadOnlySpan<byte> data)
+    {
+        try
+        {
+            LocalFile.Write(_handle!, data, offset);
+            return true;
+        }
+        catch (TierIOException e)
+        {
+            _tier.ReportFailure(e);
+            return false;
+        }
+    }
+
+    /// <summary>Declares a page that was written whole as present and verified.</summary>
+    /// <param name="page">Number of the page.</param>
+    /// <param name="checksum">CRC-32C of its bytes.</param>
+    public void Commit(int page, uint checksum)
+    {
+        lock (_lock)
+        {
+            if (_retired)
+            {
+                return;
+            }
+
+            _reserved.Remove(page);
+            Pages.Set(page, checksum);
+            _whole |= Pages.AllPresent;
+        }
+
+        MarkDirty();
+    }
+
+    internal void MarkDirty()
+    {
+        if (Interlocked.Exchange(ref _queued, 1) == 0)
+        {
+            _tier.EnqueueDirty(this);
+        }
+    }
+
+    /// <summary>Takes what must go to the index; null when the file is gone meanwhile.</summary>
+    internal IndexChange? TakeIndexChange(string bootId)
+    {
+        Volatile.Write(ref _queued, 0);
+        if (!TryAcquire(out SafeFileHandle? handle))
+        {
+            return null;
+        }
+
+        try
+        {
+            List<ExtentRow> extents = [];
+            lock (_lock)
+            {
+                Pages.TakeDirty(extents);
+                bool trusted = Volatile.Read(ref _whole) ? Pages.AllVerified : Pages.AllPresentVerified;
+                var row = new ObjectRow(Version, Generation, Entry.SizeBytes, _whole, LocalFile.Identify(handle!), trusted ? bootId : "", Entry.UsedAtSeconds, Entry.IsFrequent);
+                bool replacesAll = _replacesAll;
+                _replacesAll = false;
+                return new IndexChange(Version.Id, row, extents, replacesAll);
+            }
+        }
+        finally
+        {
+            Release();
+        }
+    }
+
+    /// <summary>Puts everything back into the queue after a commit that failed.</summary>
+    internal void RestoreDirty()
+    {
+        lock (_lock)
+        {
+            Pages.MarkDirty();
+            _replacesAll = true;
+        }
+
+        MarkDirty();
+    }
+
+    /// <summary>Ends the life of an unreferenced file object; lock-free, so that the tier can call it under its lock.</summary>
+    internal bool TryDetach()
+        => Interlocked.CompareExchange(ref _references, DetachedMark, 0) == 0;
+
+    /// <summary>Closes the handle of a detached file.</summary>
+    internal void Close() => Interlocked.Exchange(ref _handle, null)?.Dispose();
+
+    /// <summary>No new references from now on; what is held goes on. The tier has removed it from its table.</summary>
+    /// <returns>True when nothing held it and it is closed; false when the last <see cref="Release"/> will finish.</returns>
+    internal bool Retire()
+    {
+        _retired = true;
+        if (TryDetach())
+        {
+            Close();
+            return true;
+        }
+
+        return Volatile.Read(ref _references) < 0;
+    }
+
+    private void FinishRetirement()
+    {
+        if (TryDetach())
+        {
+            Close();
+            _tier.OnRetiredFileClosed(Entry);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool OpenHandle(out SafeFileHandle? handle)
+    {
+        lock (_lock)
+        {
+            if (_handle is null)
+            {
+                try
+                {
+                    _handle = _tier.OpenData(this);
+                }
+                catch (TierIOException e)
+                {
+                    Interlocked.Decrement(ref _references);
+                    _tier.DropUnusable(this, e);
+                    handle = null;
+                    return false;
+                }
+            }
+
+            handle = _handle;
+            return true;
+        }
+    }
+
+    private bool VerifyCore(int page, SafeFileHandle handle)
+    {
+        int length = Pages.LengthOf(page);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            int count = LocalFile.Read(handle, buffer.AsSpan(0, length), Pages.OffsetOf(page));
+            uint checksum = Crc32C.Compute(buffer.AsSpan(0, count));
+            lock (_lock)
+            {
+                if (!Pages.IsPresent(page))
+                {
+                    return false;
+                }
+
+                if (count == length && checksum == Pages.ChecksumOf(page))
+                {
+                    Pages.SetVerified(page);
+                }
+            }
+        }
+        catch (TierIOException e)
+        {
+            _tier.ReportFailure(e);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        if (Pages.IsVerified(page))
+        {
+            if (Pages.AllPresentVerified)
+            {
+                MarkDirty();
+            }
+
+            return true;
+        }
+
+        DropCorrupt(page);
+        return false;
+    }
+
+    private void DropCorrupt(int page)
+    {
+        bool retire;
+        lock (_lock)
+        {
+            retire = _whole;
+            if (!retire && Pages.Clear(page))
+            {
+                // The page's room stays reserved for the bytes that replace it.
+                _reserved.Add(page);
+            }
+        }
+
+        _tier.CountCorruptPage();
+        if (retire)
+        {
+            _tier.Replace(this);
+            return;
+        }
+
+        MarkDirty();
+    }
+}

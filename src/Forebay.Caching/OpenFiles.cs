@@ -1,0 +1,19 @@
+using System.Collections.Concurrent;
+
+namespace Forebay.Caching;
+
+/// <summary>
+/// Bounds how many cache files stay open (and loaded) while nobody reads them: a clock over the files in order of opening.
+/// A file that was used since the hand last passed gets another round.
+/// </summary>
+internal sealed class OpenFiles(int capacity)
+{
+    private readonly ConcurrentQueue<CacheFile> _clock = new();
+
+    internal bool IsOverfull => _clock.Count > capacity;
+
+    internal void Opened(CacheFile file) => _clock.Enqueue(file);
+
+    /// <summary>Next file to close, or null when there are few enough; the caller decides whether it may go and otherwise gives it back by <see cref="Opened"/>.</summary>
+    internal CacheFile? Next() => IsOverfull && _clock.TryDequeue(out CacheFile? file) ? file : null;
+}

@@ -1,0 +1,433 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Forebay.Core;
+using Microsoft.Data.Sqlite;
+
+namespace Forebay.Caching;
+
+/// <summary>Work of the tier's own threads: index commits, eviction to the low watermark, closing idle files, start-up scan, orphans.</summary>
+public sealed partial class Tier
+{
+    private const int SuspendSeconds = 10;
+    private const int CommitDelayMilliseconds = 20;
+    private const int MostChangesPerCommit = 4096;
+    private readonly ConcurrentQueue<CacheFile> _dirty = new();
+    private readonly AutoResetEvent _wake = new(initialState: false);
+    private readonly OpenFiles _openFiles;
+    private readonly Lock _commit = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private Thread? _maintenance;
+    private Thread? _startup;
+    private volatile bool _startupScanDone;
+    private volatile bool _stop;
+    private long _nextHousekeeping;
+
+    /// <summary>True when queues are loaded and orphans removed; hits and fills do not wait for it.</summary>
+    public bool IsStartupScanDone => _startupScanDone;
+
+    internal void EnqueueDirty(CacheFile file)
+    {
+        _dirty.Enqueue(file);
+        WakeMaintenance();
+    }
+
+    internal void WakeMaintenance() => _wake.Set();
+
+    /// <summary>Writes all pending changes to the index now.</summary>
+    internal void FlushIndex()
+    {
+        lock (_commit)
+        {
+            while (CommitBatch())
+            {
+            }
+        }
+    }
+
+    /// <summary>Replaces a whole file that turned out to hold a corrupt page: its good pages go to a new file of the next generation.</summary>
+    internal void Replace(CacheFile damaged)
+    {
+        CacheFile fresh;
+        TierEntry old;
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(damaged.Version.Id, out old!) || !ReferenceEquals(old.File, damaged))
+            {
+                return;
+            }
+
+            RemoveLocked(old);
+            var entry = new TierEntry(this, damaged.Version.Id, 0, old.Owner)
+            {
+                Generation = damaged.Generation + 1,
+                IsPinned = old.IsPinned,
+                UsedAtSeconds = old.UsedAtSeconds,
+            };
+            fresh = new CacheFile(this, entry, damaged.Version, entry.Generation, new PageMap(damaged.Length, PageSizeBytes), isNew: true);
+            entry.File = fresh;
+            entry.ObjectHash = old.ObjectHash;
+            AddLocked(entry);
+            _policy.Add(entry);
+        }
+
+        try
+        {
+            if (damaged.TryAcquire(out _))
+            {
+                CopyGoodPages(damaged, fresh);
+                damaged.Release();
+            }
+        }
+        finally
+        {
+            Discard(old, damaged, old.SizeBytes);
+        }
+    }
+
+    private static void CopyGoodPages(CacheFile damaged, CacheFile fresh)
+    {
+        if (!damaged.TryAcquire(out Microsoft.Win32.SafeHandles.SafeFileHandle? from))
+        {
+            return;
+        }
+
+        try
+        {
+            if (!fresh.TryAcquire(out _))
+            {
+                return;
+            }
+
+            byte[] buffer = GC.AllocateUninitializedArray<byte>(damaged.PageSizeBytes);
+            for (int page = 0; page < damaged.PageCount; page++)
+            {
+                Span<byte> bytes = buffer.AsSpan(0, damaged.LengthOf(page));
+                uint checksum = damaged.Pages.ChecksumOf(page);
+                bool good = LocalFile.Read(from!, bytes, damaged.Pages.OffsetOf(page)) == bytes.Length && Crc32C.Compute(bytes) == checksum;
+                if (good && fresh.Reserve(page) == ReserveStatus.Reserved && fresh.Write(damaged.Pages.OffsetOf(page), bytes))
+                {
+                    fresh.Commit(page, checksum);
+                }
+            }
+
+            fresh.Release();
+        }
+        catch (TierIOException)
+        {
+            // What was not copied is fetched again.
+        }
+        finally
+        {
+            damaged.Release();
+        }
+    }
+
+    private void StartMaintenance()
+    {
+        MeasureIndex();
+        _maintenance = new Thread(Maintain) { IsBackground = true, Name = "tier maintenance" };
+        _maintenance.Start();
+        _startup = new Thread(ScanAtStartup) { IsBackground = true, Name = "tier start-up scan" };
+        _startup.Start();
+    }
+
+    private void StopMaintenance()
+    {
+        _stop = true;
+        _stopping.Cancel();
+        _wake.Set();
+        _startup?.Join();
+        _maintenance?.Join();
+        FlushIndex();
+        _stopping.Dispose();
+        _wake.Dispose();
+    }
+
+    private void Maintain()
+    {
+        while (!_stop)
+        {
+            _wake.WaitOne(_dirty.IsEmpty ? 1000 : 0);
+            if (!_stop)
+            {
+                // Gather for a moment: one transaction for many pages. Woken early only by the end.
+                _stopping.Token.WaitHandle.WaitOne(CommitDelayMilliseconds);
+            }
+
+            Volatile.Write(ref _nowSeconds, (int)_time.GetUtcNow().ToUnixTimeSeconds());
+            lock (_commit)
+            {
+                CommitBatch();
+            }
+
+            EvictToLowWatermark();
+            CloseIdleFiles();
+            Housekeep();
+        }
+    }
+
+    /// <returns>True when there may be more.</returns>
+    private bool CommitBatch()
+    {
+        var changes = new List<IndexChange>();
+        var files = new List<CacheFile>();
+        List<VersionId> deletes;
+        lock (_lock)
+        {
+            deletes = _pendingDeletes.Take(MostChangesPerCommit).ToList();
+            _pendingDeletes.ExceptWith(deletes);
+        }
+
+        foreach (VersionId id in deletes)
+        {
+            changes.Add(new IndexChange(id, null, [], ReplacesAll: true));
+        }
+
+        while (changes.Count < MostChangesPerCommit && _dirty.TryDequeue(out CacheFile? file))
+        {
+            try
+            {
+                IndexChange? change = file.TakeIndexChange(_bootId);
+                if (change is not null)
+                {
+                    if (change.Value.ReplacesAll)
+                    {
+                        // The row of a former file of this version is replaced now; a delete that still waits would hit the new one.
+                        lock (_lock)
+                        {
+                            _pendingDeletes.Remove(change.Value.Id);
+                        }
+                    }
+
+                    changes.Add(change.Value);
+                    files.Add(file);
+                }
+            }
+            catch (TierIOException e)
+            {
+                ReportFailure(e);
+            }
+        }
+
+        if (changes.Count == 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            _index.Commit(changes);
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
+            foreach (CacheFile file in files)
+            {
+                file.RestoreDirty();
+            }
+
+            lock (_lock)
+            {
+                _pendingDeletes.UnionWith(deletes.Where(id => !_entries.ContainsKey(id)));
+            }
+
+            if (!_stop)
+            {
+                _stopping.Token.WaitHandle.WaitOne(1000);
+            }
+
+            return false;
+        }
+
+        return changes.Count >= MostChangesPerCommit;
+    }
+
+    private void ReportIndexFailure(SqliteException error)
+    {
+        Interlocked.Increment(ref _ioErrors);
+        _problem = $"the index fails ({error.Message}): what is stored now may be fetched again after a restart";
+    }
+
+    private void EvictToLowWatermark()
+    {
+        List<TierEntry>? victims = null;
+        lock (_lock)
+        {
+            if (UsedBytes > Options.HighWatermark * _effectiveQuotaBytes)
+            {
+                MakeRoomLocked(Options.LowWatermark * _effectiveQuotaBytes, ref victims);
+            }
+        }
+
+        DiscardVictims(victims);
+    }
+
+    private void CloseIdleFiles()
+    {
+        int most = 4096;
+        while (most-- > 0 && _openFiles.Next() is { } file)
+        {
+            bool closed;
+            lock (_lock)
+            {
+                bool recent = file.Entry.UsedAtSeconds >= _nowSeconds - 1;
+                closed = !recent && !file.IsDirty && file.TryDetach();
+                if (closed && ReferenceEquals(file.Entry.File, file))
+                {
+                    file.Entry.File = null;
+                }
+            }
+
+            if (closed)
+            {
+                file.Close();
+            }
+            else if (!file.IsRetired)
+            {
+                _openFiles.Opened(file);
+            }
+        }
+    }
+
+    private void Housekeep()
+    {
+        long now = _time.GetTimestamp();
+        if (now < _nextHousekeeping)
+        {
+            return;
+        }
+
+        _nextHousekeeping = now + _time.TimestampFrequency;
+        MeasureIndex();
+        if (_problem.Length > 0 && !IsSuspended && _dirty.IsEmpty)
+        {
+            _problem = "";
+            lock (_lock)
+            {
+                _effectiveQuotaBytes = Options.QuotaBytes;
+            }
+        }
+
+        DropExpired();
+    }
+
+    private void DropExpired()
+    {
+        if (!_owners.HasTtl || !_startupScanDone || _nowSeconds < _nextExpirySeconds)
+        {
+            return;
+        }
+
+        _nextExpirySeconds = _nowSeconds + 10;
+        List<TierEntry>? victims = null;
+        lock (_lock)
+        {
+            foreach (TierEntry entry in _entries.Values)
+            {
+                if (_owners.TtlSecondsOf(entry.Owner) is int ttl && entry.UsedAtSeconds < _nowSeconds - ttl && entry.CanEvict)
+                {
+                    (victims ??= []).Add(entry);
+                }
+            }
+
+            foreach (TierEntry entry in victims ?? [])
+            {
+                RemoveLocked(entry);
+                _evictedBytes += entry.SizeBytes;
+            }
+        }
+
+        DiscardVictims(victims);
+    }
+
+    private int _nextExpirySeconds;
+
+    private void MeasureIndex()
+    {
+        long bytes = 0;
+        foreach (string suffix in (ReadOnlySpan<string>)["", "-wal", "-shm"])
+        {
+            var file = new FileInfo(_directory.IndexPath + suffix);
+            bytes += file.Exists ? file.Length : 0;
+        }
+
+        Volatile.Write(ref _indexBytes, bytes);
+    }
+
+    private void ScanAtStartup()
+    {
+        try
+        {
+            foreach (ObjectRow row in _index.Scan())
+            {
+                if (_stop)
+                {
+                    return;
+                }
+
+                lock (_lock)
+                {
+                    if (!_entries.ContainsKey(row.Version.Id) && !_pendingDeletes.Contains(row.Version.Id))
+                    {
+                        RegisterLocked(row);
+                    }
+                }
+            }
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
+        }
+
+        _startupScanDone = true;
+        WakeMaintenance();
+        RemoveOrphans();
+    }
+
+    /// <summary>Data files without a row: left by a death between two commits. Files in use always have an entry.</summary>
+    private void RemoveOrphans()
+    {
+        try
+        {
+            foreach (string folder in Directory.EnumerateDirectories(_directory.ObjectsPath))
+            {
+                foreach (string path in Directory.EnumerateFiles(folder))
+                {
+                    if (_stop)
+                    {
+                        return;
+                    }
+
+                    if (IsOrphan(path))
+                    {
+                        LocalFile.Unlink(path);
+                    }
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Interlocked.Increment(ref _ioErrors);
+        }
+    }
+
+    private bool IsOrphan(string path)
+    {
+        string name = System.IO.Path.GetFileName(path);
+        int dot = name.IndexOf('.', StringComparison.Ordinal);
+        string digits = dot < 0 ? name : name[..dot];
+        int generation = 0;
+        if (digits.Length != 32
+            || !ulong.TryParse(digits.AsSpan(0, 16), System.Globalization.NumberStyles.AllowHexSpecifier, null, out ulong high)
+            || !ulong.TryParse(digits.AsSpan(16), System.Globalization.NumberStyles.AllowHexSpecifier, null, out ulong low)
+            || (dot >= 0 && !int.TryParse(name.AsSpan(dot + 1), System.Globalization.CultureInfo.InvariantCulture, out generation)))
+        {
+            return false;
+        }
+
+        lock (_lock)
+        {
+            return !_entries.TryGetValue(new VersionId(high, low), out TierEntry? entry) || entry.Generation != generation;
+        }
+    }
+}

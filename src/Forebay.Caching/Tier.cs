@@ -1,0 +1,673 @@
+using System.Diagnostics;
+using Forebay.Caching.Eviction;
+using Forebay.Core;
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Caching;
+
+/// <summary>
+/// One cache directory at work: finds and makes cache files, keeps their bytes within the quota, writes the index behind them.
+/// </summary>
+/// <remarks>
+/// <para>Lock order: 1. a file's lock, 2. <c>_lock</c> here. The tier takes no file's lock while it holds its own. No I/O happens under <c>_lock</c>.</para>
+/// <para>An I/O failure is counted, shown in <see cref="State"/>, and suspends storing for a while; present pages are served on. Nothing a
+/// reader waits for depends on the maintenance thread.</para>
+/// </remarks>
+public sealed partial class Tier : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly TierDirectory _directory;
+    private readonly TierIndex _index;
+    private readonly S3Fifo _policy;
+    private readonly TierOwners _owners;
+    private readonly TimeProvider _time;
+    private readonly string _bootId;
+    private readonly Dictionary<VersionId, TierEntry> _entries = [];
+    private readonly Dictionary<int, int> _keys = [];
+    private readonly HashSet<VersionId> _pendingDeletes = [];
+    private readonly long[] _ownerBytes;
+    private readonly PinSet _pins = new();
+    private long _storedBytes;
+    private long _heldBytes;
+    private long _indexBytes;
+    private long _effectiveQuotaBytes;
+    private long _evictedBytes;
+    private long _bypassedBytes;
+    private long _corruptPages;
+    private long _ioErrors;
+    private long _suspendedUntil = long.MinValue;
+    private volatile string _problem = "";
+    private int _nowSeconds;
+
+    private Tier(TierOptions options, TierDirectory directory, TierIndex index, TierOwners owners, TimeProvider time)
+    {
+        Options = options;
+        _directory = directory;
+        _index = index;
+        _owners = owners;
+        _time = time;
+        _ownerBytes = new long[owners.Count];
+        _effectiveQuotaBytes = options.QuotaBytes;
+        _policy = new S3Fifo(options.QuotaBytes);
+        _bootId = ReadBootId();
+        _nowSeconds = (int)time.GetUtcNow().ToUnixTimeSeconds();
+        _openFiles = new OpenFiles(owners.MaxOpenFiles);
+        foreach ((string store, string prefix) in index.Pins())
+        {
+            _pins.Add(store, prefix);
+        }
+    }
+
+    /// <summary>What the tier was opened with.</summary>
+    public TierOptions Options { get; }
+
+    /// <summary>Absolute path of the directory.</summary>
+    public string Path => _directory.Path;
+
+    /// <summary>Unit of validity of this directory, bytes.</summary>
+    public int PageSizeBytes => _directory.PageSizeBytes;
+
+    /// <summary>Largest object that is stored; larger ones are served through, so that one object cannot empty the tier.</summary>
+    public long MaxObjectBytes => (long)(Options.QuotaBytes * Options.LowWatermark * 0.9);
+
+    /// <summary>Bytes used on the disk: stored pages, unlinked files that are still held, and the index.</summary>
+    public long UsedBytes => Volatile.Read(ref _storedBytes) + Volatile.Read(ref _heldBytes) + Volatile.Read(ref _indexBytes);
+
+    /// <summary>Objects with at least one page.</summary>
+    public long Objects
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _entries.Count;
+            }
+        }
+    }
+
+    /// <summary>Bytes evicted for room.</summary>
+    public long EvictedBytes => Volatile.Read(ref _evictedBytes);
+
+    /// <summary>Pages that failed their checksum.</summary>
+    public long CorruptPages => Volatile.Read(ref _corruptPages);
+
+    /// <summary>Failed system calls on the directory.</summary>
+    public long IoErrors => Volatile.Read(ref _ioErrors);
+
+    /// <summary>Bytes that could not be stored.</summary>
+    public long BypassedBytes => Volatile.Read(ref _bypassedBytes);
+
+    /// <summary><c>ok</c>, or what is wrong in one sentence.</summary>
+    public string State => _problem.Length == 0 ? "ok" : _problem;
+
+    /// <summary>While victims are chosen for one mount point's quota: its index; else -1. Guarded by the tier's lock.</summary>
+    internal int EvictingOwner { get; private set; } = -1;
+
+    /// <summary>Opens a tier directory, making it if it is missing, and starts its maintenance.</summary>
+    /// <exception cref="ForebayException">The directory cannot be used; the sentence says why and what to do.</exception>
+    public static Tier Open(TierOptions options, TierOwners owners, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        TierDirectory directory = TierDirectory.Open(options.Directory, options.PageSizeBytes);
+        try
+        {
+            TierIndex index = OpenIndex(directory, time);
+            var tier = new Tier(options, directory, index, owners, time);
+            tier.StartMaintenance();
+            return tier;
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Finds the cached file of a version; null when nothing of it is cached here.</summary>
+    /// <remarks>Reads one row of the index when the object was not used since start.</remarks>
+    public CacheFile? Find(ObjectVersion version)
+    {
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(version.Id, out TierEntry? known))
+            {
+                if (known.File is not null)
+                {
+                    return known.File;
+                }
+            }
+            else if (_startupScanDone || _pendingDeletes.Contains(version.Id))
+            {
+                return null;
+            }
+        }
+
+        return LoadFromIndex(version);
+    }
+
+    /// <summary>Finds or makes the cached file of a version; null when it cannot be stored here: too large, or the directory is failing.</summary>
+    public CacheFile? FindOrCreate(ObjectVersion version)
+    {
+        CacheFile? found = Find(version);
+        if (found is not null)
+        {
+            return found;
+        }
+
+        if (version.Length == 0 || version.Length > MaxObjectBytes || IsSuspended)
+        {
+            return null;
+        }
+
+        int owner = _owners.OwnerOf(version.UnderStore, version.Key);
+        TierEntry? known;
+        CacheFile made;
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(version.Id, out known) && known.File is not null)
+            {
+                return known.File;
+            }
+
+            if (known is not null)
+            {
+                // Its row cannot be read (damage): begin anew under the next generation.
+                RemoveLocked(known);
+            }
+
+            var entry = new TierEntry(this, version.Id, 0, owner)
+            {
+                Generation = known is null ? 0 : known.Generation + 1,
+                IsPinned = _pins.Covers(version),
+                UsedAtSeconds = Volatile.Read(ref _nowSeconds),
+            };
+            entry.ObjectHash = ObjectHash(version.UnderStore, version.Key);
+            entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true);
+            AddLocked(entry);
+            _policy.Add(entry);
+            made = entry.File;
+        }
+
+        if (known is not null)
+        {
+            Discard(known, null, known.SizeBytes);
+        }
+
+        return made;
+    }
+
+    /// <summary>Bytes of a version that are here, from memory and without a look at the disk; 0 when none or not loaded yet after start.</summary>
+    public long PresentBytes(ObjectVersion version)
+    {
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(version.Id, out TierEntry? entry))
+            {
+                return 0;
+            }
+
+            return entry.File?.Pages.PresentBytes ?? Math.Min(entry.SizeBytes, version.Length);
+        }
+    }
+
+    /// <summary>False only when surely no version of a key is here.</summary>
+    public bool MayHold(UnderStoreId store, string key)
+    {
+        if (!_startupScanDone)
+        {
+            return true;
+        }
+
+        lock (_lock)
+        {
+            return _keys.ContainsKey(ObjectHash(store, key));
+        }
+    }
+
+    /// <summary>Drops the cached bytes of one version; readers that hold them finish.</summary>
+    /// <returns>Bytes given free; 0 when nothing was cached or it is pinned and <paramref name="pinnedToo"/> is false.</returns>
+    public long Drop(VersionId id, bool pinnedToo, bool dryRun)
+    {
+        TierEntry entry;
+        CacheFile? file;
+        long size;
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(id, out entry!) || (entry.IsPinned && !pinnedToo))
+            {
+                return 0;
+            }
+
+            size = entry.SizeBytes;
+            if (dryRun)
+            {
+                return size;
+            }
+
+            file = entry.File;
+            RemoveLocked(entry);
+        }
+
+        Discard(entry, file, size);
+        return size;
+    }
+
+    /// <summary>Rows of everything cached here, for listings of the cache; in no useful order.</summary>
+    internal IEnumerable<ObjectRow> Rows()
+    {
+        FlushIndex();
+        return _index.Scan();
+    }
+
+    /// <summary>Pins or unpins all versions of the keys below a prefix, now and later, also after a restart.</summary>
+    public void SetPin(UnderStoreId store, string prefix, bool pinned)
+    {
+        _index.SetPin(store.Value, prefix, pinned);
+        List<ObjectRow> rows = Rows().ToList();
+        lock (_lock)
+        {
+            if (pinned)
+            {
+                _pins.Add(store.Value, prefix);
+            }
+            else
+            {
+                _pins.Remove(store.Value, prefix);
+            }
+
+            foreach (ObjectRow row in rows)
+            {
+                if (_entries.TryGetValue(row.Version.Id, out TierEntry? entry))
+                {
+                    entry.IsPinned = _pins.Covers(row.Version);
+                }
+            }
+        }
+    }
+
+    /// <summary>True when a key of a store is pinned.</summary>
+    public bool IsPinned(ObjectVersion version)
+    {
+        lock (_lock)
+        {
+            return _pins.Covers(version);
+        }
+    }
+
+    /// <summary>Cached bytes that count for one mount point.</summary>
+    public long BytesOf(int owner) => Volatile.Read(ref _ownerBytes[owner]);
+
+    /// <summary>Counts bytes that were wanted here but could not be stored.</summary>
+    public void CountBypassed(long bytes) => Interlocked.Add(ref _bypassedBytes, bytes);
+
+    /// <summary>Distinguishes the directory in placement; stays with it.</summary>
+    internal ulong Seed => System.Buffers.Binary.BinaryPrimitives.ReadUInt64LittleEndian(_directory.Uuid.ToByteArray());
+
+    /// <summary>Stops maintenance, writes the index and lets the directory go. No reader may hold a file any more.</summary>
+    public void Dispose()
+    {
+        StopMaintenance();
+        lock (_lock)
+        {
+            foreach (TierEntry entry in _entries.Values)
+            {
+                entry.File?.Close();
+            }
+        }
+
+        _index.Dispose();
+        _directory.Dispose();
+    }
+
+    /// <summary>Space of a page or file on disk: whole 4 KiB blocks.</summary>
+    internal static long BlocksOf(long bytes) => (bytes + 4095) & ~4095L;
+
+    internal void Touch(TierEntry entry)
+    {
+        _policy.Touch(entry);
+        entry.UsedAtSeconds = Volatile.Read(ref _nowSeconds);
+    }
+
+    internal SafeFileHandle OpenData(CacheFile file)
+    {
+        bool isNew = file.Pages.PresentCount == 0;
+        SafeFileHandle handle = LocalFile.Open(_directory.DataPath(file.Version.Id, file.Generation), create: isNew);
+        try
+        {
+            if (isNew)
+            {
+                LocalFile.SetLength(handle, file.Length);
+            }
+            else if (LocalFile.Identify(handle).SizeBytes != file.Length)
+            {
+                throw new TierIOException("open", "a cache file of another length", 0);
+            }
+
+            _openFiles.Opened(file);
+            return handle;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    internal void ReportFailure(TierIOException error)
+    {
+        Interlocked.Increment(ref _ioErrors);
+        Volatile.Write(ref _suspendedUntil, _time.GetTimestamp() + (_time.TimestampFrequency * SuspendSeconds));
+        _problem = error.IsNoSpace
+            ? "the disk is full: serving through until there is room"
+            : $"{error.Message}: serving through, next try within {SuspendSeconds} s";
+        if (error.IsNoSpace)
+        {
+            // Somebody else filled the disk: live with what we have now, and make a little room in it.
+            lock (_lock)
+            {
+                _effectiveQuotaBytes = Math.Min(_effectiveQuotaBytes, Math.Max(UsedBytes - (UsedBytes / 50), 0));
+            }
+
+            WakeMaintenance();
+        }
+    }
+
+    internal void CountCorruptPage() => Interlocked.Increment(ref _corruptPages);
+
+    /// <summary>A file that cannot be opened any more is forgotten; its bytes are fetched again.</summary>
+    internal void DropUnusable(CacheFile file, TierIOException error)
+    {
+        if (error.Errno != Native.NoSuchFile)
+        {
+            ReportFailure(error);
+        }
+
+        lock (_lock)
+        {
+            if (_entries.TryGetValue(file.Version.Id, out TierEntry? entry) && ReferenceEquals(entry.File, file))
+            {
+                RemoveLocked(entry);
+            }
+        }
+
+        file.Retire();
+        WakeMaintenance();
+    }
+
+    internal void OnRetiredFileClosed(TierEntry entry) => Interlocked.Add(ref _heldBytes, -entry.SizeBytes);
+
+    /// <summary>Takes room for a file, evicting others if there is none.</summary>
+    internal bool TryReserve(TierEntry entry, long bytes)
+    {
+        if (IsSuspended)
+        {
+            return false;
+        }
+
+        List<TierEntry>? victims = null;
+        bool granted;
+        lock (_lock)
+        {
+            granted = _entries.TryGetValue(entry.Id, out TierEntry? current) && ReferenceEquals(current, entry);
+            granted = granted && MakeOwnerRoomLocked(entry.Owner, bytes, ref victims) && MakeRoomLocked(_effectiveQuotaBytes - bytes, ref victims);
+            if (granted)
+            {
+                _policy.Resize(entry, entry.SizeBytes + bytes);
+                _storedBytes += bytes;
+                if (entry.Owner >= 0)
+                {
+                    _ownerBytes[entry.Owner] += bytes;
+                }
+            }
+        }
+
+        DiscardVictims(victims);
+        if (UsedBytes > Options.HighWatermark * Volatile.Read(ref _effectiveQuotaBytes))
+        {
+            WakeMaintenance();
+        }
+
+        return granted;
+    }
+
+    private bool IsSuspended => _time.GetTimestamp() < Volatile.Read(ref _suspendedUntil);
+
+    private bool MakeRoomLocked(double targetBytes, ref List<TierEntry>? victims)
+    {
+        while (UsedBytes > targetBytes)
+        {
+            if (!_policy.TryEvict(out EvictionNode? node))
+            {
+                return false;
+            }
+
+            TakeVictimLocked((TierEntry)node, ref victims);
+        }
+
+        return true;
+    }
+
+    private bool MakeOwnerRoomLocked(int owner, long bytes, ref List<TierEntry>? victims)
+    {
+        if (owner < 0 || _owners.QuotaOf(owner) is not long quota)
+        {
+            return true;
+        }
+
+        EvictingOwner = owner;
+        try
+        {
+            while (_ownerBytes[owner] + bytes > quota)
+            {
+                if (!_policy.TryEvict(out EvictionNode? node))
+                {
+                    return false;
+                }
+
+                TakeVictimLocked((TierEntry)node, ref victims);
+            }
+
+            return true;
+        }
+        finally
+        {
+            EvictingOwner = -1;
+        }
+    }
+
+    private void TakeVictimLocked(TierEntry entry, ref List<TierEntry>? victims)
+    {
+        RemoveLocked(entry);
+        _evictedBytes += entry.SizeBytes;
+        (victims ??= []).Add(entry);
+    }
+
+    /// <summary>Takes an entry out of every table; its file is unlinked by <see cref="Discard"/> afterwards, outside the lock.</summary>
+    private void RemoveLocked(TierEntry entry)
+    {
+        _policy.Remove(entry);
+        _entries.Remove(entry.Id);
+        int versions = _keys[entry.ObjectHash] - 1;
+        if (versions == 0)
+        {
+            _keys.Remove(entry.ObjectHash);
+        }
+        else
+        {
+            _keys[entry.ObjectHash] = versions;
+        }
+
+        _pendingDeletes.Add(entry.Id);
+        _storedBytes -= entry.SizeBytes;
+        if (entry.Owner >= 0)
+        {
+            _ownerBytes[entry.Owner] -= entry.SizeBytes;
+        }
+    }
+
+    private void AddLocked(TierEntry entry)
+    {
+        _entries.Add(entry.Id, entry);
+        _keys[entry.ObjectHash] = _keys.GetValueOrDefault(entry.ObjectHash) + 1;
+    }
+
+    /// <summary>32 bits of a key: a collision only costs a stat that could have been spared.</summary>
+    private static int ObjectHash(UnderStoreId store, string key) => HashCode.Combine(store.Value, key);
+
+    private void DiscardVictims(List<TierEntry>? victims)
+    {
+        foreach (TierEntry victim in victims ?? [])
+        {
+            Discard(victim, victim.File, victim.SizeBytes);
+        }
+    }
+
+    private void Discard(TierEntry entry, CacheFile? file, long size)
+    {
+        Interlocked.Add(ref _heldBytes, size);
+        if (file is null || file.Retire())
+        {
+            Interlocked.Add(ref _heldBytes, -size);
+        }
+
+        try
+        {
+            LocalFile.Unlink(_directory.DataPath(entry.Id, entry.Generation));
+        }
+        catch (TierIOException e)
+        {
+            ReportFailure(e);
+        }
+
+        WakeMaintenance();
+    }
+
+    private CacheFile? LoadFromIndex(ObjectVersion version)
+    {
+        (ObjectRow Row, List<ExtentRow> Extents)? found;
+        try
+        {
+            found = _index.Find(version.Id);
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
+            return null;
+        }
+
+        if (found is null || found.Value.Row.Version != version)
+        {
+            return null;
+        }
+
+        ObjectRow row = found.Value.Row;
+        PageMap? pages = ReadPages(row, found.Value.Extents);
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(version.Id, out TierEntry? entry))
+            {
+                if (_startupScanDone || pages is null || _pendingDeletes.Contains(version.Id))
+                {
+                    return null;
+                }
+
+                entry = RegisterLocked(row);
+            }
+
+            if (entry.File is null && pages is not null)
+            {
+                entry.File = new CacheFile(this, entry, row.Version, row.Generation, pages, isNew: false);
+            }
+
+            return entry.File;
+        }
+    }
+
+    /// <summary>Pages of a row; verified when the file is as the index last saw it, in the same boot. Null when the file is missing or of another size.</summary>
+    private PageMap? ReadPages(ObjectRow row, List<ExtentRow> extents)
+    {
+        try
+        {
+            using SafeFileHandle handle = LocalFile.Open(_directory.DataPath(row.Version.Id, row.Generation), create: false, writable: false);
+            FileIdentity identity = LocalFile.Identify(handle);
+            if (identity.SizeBytes != row.Version.Length)
+            {
+                return null;
+            }
+
+            bool verified = identity == row.Identity && string.Equals(row.BootId, _bootId, StringComparison.Ordinal);
+            var pages = new PageMap(row.Version.Length, PageSizeBytes);
+            foreach (ExtentRow extent in extents)
+            {
+                pages.Restore(extent, verified);
+            }
+
+            return pages;
+        }
+        catch (TierIOException e)
+        {
+            if (e.Errno != Native.NoSuchFile)
+            {
+                ReportFailure(e);
+            }
+
+            return null;
+        }
+    }
+
+    private TierEntry RegisterLocked(ObjectRow row)
+    {
+        var entry = new TierEntry(this, row.Version.Id, row.StoredBytes, _owners.OwnerOf(row.Version.UnderStore, row.Version.Key))
+        {
+            Generation = row.Generation,
+            IsPinned = _pins.Covers(row.Version),
+            UsedAtSeconds = (int)row.UsedAtSeconds,
+        };
+        entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
+        AddLocked(entry);
+        _policy.Restore(entry, row.IsFrequent);
+        _storedBytes += entry.SizeBytes;
+        if (entry.Owner >= 0)
+        {
+            _ownerBytes[entry.Owner] += entry.SizeBytes;
+        }
+
+        return entry;
+    }
+
+    private static TierIndex OpenIndex(TierDirectory directory, TimeProvider time)
+    {
+        try
+        {
+            return TierIndex.Open(directory.IndexPath);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is 11 or 26)
+        {
+            // SQLITE_CORRUPT or SQLITE_NOTADB: the cached bytes cannot be told apart without it. Keep it for a look, begin anew;
+            // the data files become orphans and are removed in the background.
+            string aside = $"{directory.IndexPath}.damaged-{time.GetUtcNow():yyyyMMddHHmmss}";
+            File.Move(directory.IndexPath, aside, overwrite: true);
+            File.Delete(directory.IndexPath + "-wal");
+            File.Delete(directory.IndexPath + "-shm");
+            return TierIndex.Open(directory.IndexPath);
+        }
+        catch (SqliteException e)
+        {
+            throw new ForebayException(ErrorKind.Unavailable, $"The index {directory.IndexPath} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    private static string ReadBootId()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        }
+        catch (IOException)
+        {
+            Debug.Fail("no boot id");
+            return Guid.NewGuid().ToString();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+using Forebay.Caching;
+using Forebay.Core;
+using Forebay.Engine.Limits;
+using Forebay.Engine.Metadata;
+using Forebay.Engine.Options;
+using Forebay.Engine.Reading;
+
+namespace Forebay.Engine;
+
+/// <summary>One mount point at work: its metadata, its fills and its figures over the node's cache.</summary>
+internal sealed class MountPoint : IMountPoint, IAsyncDisposable
+{
+    private const int FirstRangeBytes = 1 << 20;
+    private readonly PageCache _cache;
+    private readonly RetryingUnderStore _store;
+    private readonly SingleFlight<string, Opening> _openings = new(StringComparer.Ordinal);
+    private readonly StripedSum _hitBytes = new();
+    private readonly StripedSum _missBytes = new();
+    private long _bypassedBytes;
+
+    internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time)
+    {
+        Options = options;
+        Owner = owner;
+        Counters = new UnderStoreCounters(time);
+        _cache = cache;
+        _store = RetryingUnderStore.Compose(store, options, fill, Counters, time);
+        Metadata = new MetadataCache(_store, options, time);
+        FillContext = new FillContext(_store, Metadata, fill, buffers, time);
+        Fills = fills;
+        PassThroughBuffers = passThrough;
+        MountedAt = time.GetUtcNow();
+    }
+
+    /// <inheritdoc/>
+    public string Name => Options.Name;
+
+    /// <inheritdoc/>
+    public DateTimeOffset MountedAt { get; }
+
+    internal MountPointOptions Options { get; }
+
+    /// <summary>Position among the mount points; names the bytes of this one in the tiers.</summary>
+    internal int Owner { get; }
+
+    internal UnderStoreId UnderStore => _store.Id;
+
+    internal UnderStoreCounters Counters { get; }
+
+    internal MetadataCache Metadata { get; }
+
+    internal FillContext FillContext { get; }
+
+    internal FillTable Fills { get; }
+
+    internal PassThroughBuffers PassThroughBuffers { get; }
+
+    internal long HitBytes => _hitBytes.Value;
+
+    internal long MissBytes => _missBytes.Value;
+
+    internal long BypassedBytes => Volatile.Read(ref _bypassedBytes);
+
+    /// <inheritdoc/>
+    public async ValueTask<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
+    {
+        StatEntry entry = Metadata.TryGetRelative(key, requireHeaders: true)
+            ?? await Metadata.GetAsync(FullKey(key), requireHeaders: true, requestId, cancellationToken);
+        return entry.Stat ?? throw Missing(key);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<IObjectReader> OpenAsync(string key, ByteRange? wanted, string? requestId, CancellationToken cancellationToken)
+    {
+        StatEntry? entry = Metadata.TryGetRelative(key, requireHeaders: true);
+        return entry is null
+            ? OpenUnknownAsync(key, wanted, requestId, cancellationToken)
+            : new ValueTask<IObjectReader>(OpenKnown(key, entry, wanted, requestId));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<ListPage> ListAsync(ListQuery query, string? requestId, CancellationToken cancellationToken)
+        => Metadata.ListRelativeAsync(query, requestId, cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask RefreshAsync(string keyOrPrefix, CancellationToken cancellationToken)
+    {
+        Metadata.Refresh(FullKey(keyOrPrefix));
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Metadata.Dispose();
+        await _store.DisposeAsync();
+    }
+
+    internal string FullKey(string key) => Options.Prefix.Length == 0 ? key : Options.Prefix + key;
+
+    /// <summary>Opens the version of a positive entry whose headers may be missing; for loads.</summary>
+    internal ObjectReader OpenKnown(string key, StatEntry entry, ByteRange? wanted, string? requestId)
+    {
+        if (entry.IsNegative)
+        {
+            throw Missing(key);
+        }
+
+        CacheFile? file = FileOf(entry, create: true);
+        file?.Touch();
+        return new ObjectReader(this, entry, file, wanted?.End, requestId);
+    }
+
+    /// <summary>The cache file of an entry's version, remembered at the entry so that a hit looks nothing up.</summary>
+    internal CacheFile? FileOf(StatEntry entry, bool create)
+    {
+        if (entry.Attachment is CacheFile { IsUsable: true } known)
+        {
+            return known;
+        }
+
+        CacheFile? file = create ? _cache.FindOrCreate(entry.Version) : _cache.Find(entry.Version);
+        entry.Attachment = file;
+        return file;
+    }
+
+    internal void CountServed(long hitBytes, long missBytes)
+    {
+        if (hitBytes > 0)
+        {
+            _hitBytes.Add(hitBytes);
+        }
+
+        if (missBytes > 0)
+        {
+            _missBytes.Add(missBytes);
+        }
+    }
+
+    internal void CountBypassed(long bytes) => Interlocked.Add(ref _bypassedBytes, bytes);
+
+    private async ValueTask<IObjectReader> OpenUnknownAsync(string key, ByteRange? wanted, string? requestId, CancellationToken cancellationToken)
+    {
+        string fullKey = FullKey(key);
+        if (wanted is null || wanted.Value.IsEmpty || Metadata.TryGetStale(fullKey) is not null || _cache.MayHold(UnderStore, fullKey))
+        {
+            // Bytes of it may be cached: a stat costs the source less than a range that may turn out to be here already.
+            StatEntry known = await Metadata.GetAsync(fullKey, requireHeaders: true, requestId, cancellationToken);
+            return OpenKnown(key, known, wanted, requestId);
+        }
+
+        Opening opening = await _openings.RunAsync(
+            fullKey,
+            (Mount: this, Wanted: wanted.Value, RequestId: requestId),
+            static (key, state, token) => state.Mount.FirstReadAsync(key, state.Wanted, state.RequestId, token),
+            cancellationToken);
+        ObjectReader reader = OpenKnown(key, opening.Entry, wanted, requestId);
+        if (opening.TakeFill() is { } fill)
+        {
+            reader.BeginWith(fill);
+        }
+
+        return reader;
+    }
+
+    /// <summary>The first ranged read of an object nothing is known of; its answer is also the stat.</summary>
+    private async Task<Opening> FirstReadAsync(string fullKey, ByteRange wanted, string? requestId, CancellationToken cancellationToken)
+    {
+        int pageSize = _cache.LargestPageSizeBytes;
+        long start = wanted.Offset - (wanted.Offset % pageSize);
+        long length = Math.Min(wanted.Length, FirstRangeBytes) + (wanted.Offset - start);
+        length += -length & (pageSize - 1);
+        MetadataMoment asOf = Metadata.Now();
+        UnderStoreRead read;
+        try
+        {
+            read = await _store.ReadAsync(fullKey, new ByteRange(start, length), expected: null, requestId, cancellationToken);
+        }
+        catch (ForebayException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            return new Opening(Metadata.PutNotFound(fullKey, asOf), null);
+        }
+        catch (ForebayException e) when (e.Kind == ErrorKind.InvalidRange)
+        {
+            // Empty, or shorter than the wanted offset: only a stat tells.
+            return new Opening(await Metadata.GetAsync(fullKey, requireHeaders: true, requestId, cancellationToken), null);
+        }
+
+        StatEntry entry = Metadata.Put(read.Stat, asOf);
+        CacheFile? file = FileOf(entry, create: true);
+        if (file is null || read.Range.Offset % file.PageSizeBytes != 0 || (read.Range.End % file.PageSizeBytes != 0 && read.Range.End != file.Length))
+        {
+            await read.DisposeAsync();
+            return new Opening(entry, null);
+        }
+
+        return new Opening(entry, Fills.Adopt(FillContext, file, read, requestId));
+    }
+
+    private ForebayException Missing(string key) => new(ErrorKind.NotFound, $"'{key}' does not exist in '{Name}'.");
+
+    /// <summary>What the first read found; the interest in its fill goes to the first reader that asks.</summary>
+    private sealed class Opening(StatEntry entry, RangeFill? fill)
+    {
+        private RangeFill? _fill = fill;
+
+        internal StatEntry Entry { get; } = entry;
+
+        internal RangeFill? TakeFill() => Interlocked.Exchange(ref _fill, null);
+    }
+}

@@ -1,0 +1,245 @@
+using System.Runtime.CompilerServices;
+using Forebay.Caching;
+using Forebay.Core;
+using Forebay.Engine.Metadata;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Engine.Reading;
+
+/// <summary>Reads one version through the cache: present pages from the file, missing ones by shared fills, and past the cache where nothing can be stored.</summary>
+internal sealed class ObjectReader : IObjectReader
+{
+    private readonly MountPoint _mount;
+    private readonly StatEntry _entry;
+    private readonly ObjectStat _stat;
+    private readonly string? _requestId;
+    private readonly long? _wantedEnd;
+    private CacheFile? _file;
+    private ReadAhead? _readAhead;
+    private PassThrough? _passThrough;
+    private RangeFill? _firstFill;
+    private long _missCredit;
+    private bool _isCounting = true;
+
+    /// <summary>Opens a reader.</summary>
+    /// <param name="mount">The mount point.</param>
+    /// <param name="entry">A positive entry with headers.</param>
+    /// <param name="file">The version's cache file, or null to serve through.</param>
+    /// <param name="wantedEnd">End of what will be read in order; null when unknown.</param>
+    /// <param name="requestId">Identifies the causing request.</param>
+    internal ObjectReader(MountPoint mount, StatEntry entry, CacheFile? file, long? wantedEnd, string? requestId)
+    {
+        _mount = mount;
+        _entry = entry;
+        _stat = entry.Stat!;
+        _file = file;
+        _wantedEnd = wantedEnd is null ? null : Math.Min(wantedEnd.Value, _stat.Length);
+        _requestId = requestId;
+    }
+
+    /// <inheritdoc/>
+    public ObjectStat Stat => _stat;
+
+    /// <inheritdoc/>
+    public ValueTask<FileSegment> GetSegmentAsync(long offset, long maxLength, CancellationToken cancellationToken)
+    {
+        if (_file is null)
+        {
+            return default;
+        }
+
+        if (_file.TryGetSegment(offset, maxLength, out FileSegment segment) == SegmentStatus.Hit)
+        {
+            CountServed(segment.Length);
+            _readAhead?.Advance(offset + segment.Length);
+            return new ValueTask<FileSegment>(segment);
+        }
+
+        return GetSegmentSlowAsync(offset, maxLength, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        if (offset >= _stat.Length || destination.IsEmpty)
+        {
+            return 0;
+        }
+
+        using (FileSegment segment = await GetSegmentAsync(offset, destination.Length, cancellationToken))
+        {
+            if (!segment.IsEmpty)
+            {
+                int count = RandomAccess.Read(segment.File!, destination.Span[..(int)segment.Length], segment.Offset);
+                return count == segment.Length
+                    ? count
+                    : throw new ForebayException(ErrorKind.Corrupt, $"The cache file of '{_stat.Key}' is shorter than it was.");
+            }
+        }
+
+        _passThrough ??= new PassThrough(_mount.FillContext, _mount.PassThroughBuffers, _entry.Version, _wantedEnd ?? _stat.Length, _requestId);
+        try
+        {
+            int count = await _passThrough.ReadAsync(offset, destination, cancellationToken);
+            _mount.CountServed(0, count);
+            _mount.CountBypassed(count);
+            return count;
+        }
+        catch (ForebayException e) when (e.Kind is ErrorKind.StaleVersion or ErrorKind.NotFound)
+        {
+            throw Overwritten(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _readAhead?.Dispose();
+        _firstFill?.Leave();
+        _passThrough?.Dispose();
+    }
+
+    /// <summary>Gives the reader a fill that was started by the read which was also the stat; its interest passes over.</summary>
+    internal void BeginWith(RangeFill fill)
+    {
+        _firstFill = fill;
+        _missCredit += fill.Range.Length;
+    }
+
+    /// <summary>Brings the whole object into its cache file without giving bytes to anybody.</summary>
+    /// <returns>Bytes that were fetched for it.</returns>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.NoSpace"/>: it cannot be stored; others as for reading.</exception>
+    internal async Task<long> BringAllAsync(CancellationToken cancellationToken)
+    {
+        _isCounting = false;
+        long offset = 0;
+        while (offset < _stat.Length)
+        {
+            using FileSegment segment = await GetSegmentAsync(offset, _stat.Length - offset, cancellationToken);
+            if (segment.IsEmpty)
+            {
+                throw new ForebayException(ErrorKind.NoSpace, "It cannot be stored: larger than a cache tier takes, or the tier is full of pinned objects or failing. 'forebay status' shows the tiers.");
+            }
+
+            offset += segment.Length;
+        }
+
+        return _missCredit + (_readAhead?.TakeStartedBytes() ?? 0);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private async ValueTask<FileSegment> GetSegmentSlowAsync(long offset, long maxLength, CancellationToken cancellationToken)
+    {
+        while (_file is not null)
+        {
+            SegmentStatus status = _file.TryGetSegment(offset, maxLength, out FileSegment segment);
+            switch (status)
+            {
+                case SegmentStatus.Hit:
+                    CountServed(segment.Length);
+                    _readAhead?.Advance(offset + segment.Length);
+                    return segment;
+                case SegmentStatus.Unverified:
+                    _file.Verify((int)(offset / _file.PageSizeBytes));
+                    break;
+                case SegmentStatus.Detached:
+                    UseFile(_mount.FileOf(_entry, create: true));
+                    break;
+                default:
+                    FileSegment filled = await FillAsync(_file, offset, maxLength, cancellationToken);
+                    if (!filled.IsEmpty)
+                    {
+                        CountServed(filled.Length);
+                        return filled;
+                    }
+
+                    break;
+            }
+        }
+
+        return default;
+    }
+
+    /// <summary>Waits for the byte at <paramref name="offset"/> to be filled; empty when the file must be looked at again.</summary>
+    private async ValueTask<FileSegment> FillAsync(CacheFile file, long offset, long maxLength, CancellationToken cancellationToken)
+    {
+        _readAhead ??= new ReadAhead(_mount.Fills, _mount.FillContext, file, offset, _wantedEnd, _requestId);
+        long end = Math.Min(file.Length, offset + Math.Max(maxLength, 1));
+        RangeFill fill = _mount.Fills.JoinOrStart(_mount.FillContext, file, offset, Math.Min(end, offset + _mount.FillContext.Options.MaxRangeBytes), _requestId, out bool isNew);
+        if (isNew)
+        {
+            _missCredit += fill.Range.Length;
+        }
+
+        try
+        {
+            _readAhead.Advance(offset);
+            await fill.WaitAsync(offset, cancellationToken);
+            return SegmentOf(file, fill, offset, maxLength);
+        }
+        catch (ForebayException e) when (e.Kind is ErrorKind.StaleVersion or ErrorKind.NotFound)
+        {
+            throw Overwritten(e);
+        }
+        catch (ForebayException e) when (e.Kind == ErrorKind.NoSpace)
+        {
+            if (!file.TryAcquire(out _))
+            {
+                // It was evicted or freed meanwhile: another file takes its place.
+                return default;
+            }
+
+            file.Release();
+            UseFile(null);
+            return default;
+        }
+        finally
+        {
+            fill.Leave();
+        }
+    }
+
+    /// <summary>Bytes of a fill under way lie in the file before their pages are committed.</summary>
+    private static FileSegment SegmentOf(CacheFile file, RangeFill fill, long offset, long maxLength)
+    {
+        long available = Math.Min(fill.Progress, offset + maxLength);
+        if (available <= offset || !file.TryAcquire(out SafeFileHandle? handle))
+        {
+            return default;
+        }
+
+        return new FileSegment(handle!, offset, available - offset, file);
+    }
+
+    private void UseFile(CacheFile? file)
+    {
+        _readAhead?.Dispose();
+        _readAhead = null;
+        _file = file;
+    }
+
+    private ForebayException Overwritten(ForebayException cause)
+    {
+        _mount.Metadata.Invalidate(_entry.Key);
+        return cause.Kind == ErrorKind.StaleVersion
+            ? cause
+            : new ForebayException(ErrorKind.StaleVersion, $"'{_entry.Key}' was removed while it was read.", cause);
+    }
+
+    private void CountServed(long bytes)
+    {
+        if (!_isCounting)
+        {
+            return;
+        }
+
+        if (_readAhead is not null)
+        {
+            _missCredit += _readAhead.TakeStartedBytes();
+        }
+
+        long missed = Math.Min(_missCredit, bytes);
+        _missCredit -= missed;
+        _mount.CountServed(bytes - missed, missed);
+    }
+}

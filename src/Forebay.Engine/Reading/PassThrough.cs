@@ -1,0 +1,274 @@
+using Forebay.Core;
+
+namespace Forebay.Engine.Reading;
+
+/// <summary>
+/// Reads a version past the cache, where nothing can be stored: a few ranges ahead of the reader, each in a buffer of its own, in order. The
+/// first range always gets a buffer; more only while the node's budget has some left.
+/// </summary>
+/// <remarks>Not thread-safe, as the reader that owns it. Disposing stops what is under way; buffers go back when their reads have ended.</remarks>
+internal sealed class PassThrough : IDisposable
+{
+    private const int MostAhead = 8;
+    private readonly FillContext _context;
+    private readonly PassThroughBuffers _buffers;
+    private readonly ObjectVersion _version;
+    private readonly string? _requestId;
+    private readonly long _wantedEnd;
+    private readonly CancellationTokenSource _cancellation = new();
+    private readonly Queue<Slot> _slots = new();
+    private long _frontier = -1;
+
+    internal PassThrough(FillContext context, PassThroughBuffers buffers, ObjectVersion version, long wantedEnd, string? requestId)
+    {
+        _context = context;
+        _buffers = buffers;
+        _version = version;
+        _wantedEnd = wantedEnd;
+        _requestId = requestId;
+    }
+
+    /// <summary>Copies the next bytes.</summary>
+    /// <returns>Bytes copied, 0 only at the end of the object.</returns>
+    internal async ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Slot slot = await SlotAtAsync(offset, cancellationToken);
+            int filled = await slot.WaitAsync(offset, cancellationToken);
+            int start = (int)(offset - slot.Range.Offset);
+            if (filled > start)
+            {
+                int count = Math.Min(destination.Length, filled - start);
+                slot.Buffer.AsMemory(start, count).CopyTo(destination);
+                return count;
+            }
+
+            return 0;
+        }
+    }
+
+    public void Dispose()
+    {
+        _cancellation.Cancel();
+        while (_slots.TryDequeue(out Slot? slot))
+        {
+            slot.Abandon();
+        }
+    }
+
+    private async ValueTask<Slot> SlotAtAsync(long offset, CancellationToken cancellationToken)
+    {
+        while (_slots.TryPeek(out Slot? head))
+        {
+            if (offset >= head.Range.Offset && offset < head.Range.End)
+            {
+                StartAhead();
+                return head;
+            }
+
+            _slots.Dequeue();
+            head.Abandon();
+        }
+
+        await _buffers.WaitAsync(cancellationToken);
+        _frontier = offset;
+        Start(Math.Max(_wantedEnd, offset + 1));
+        StartAhead();
+        return _slots.Peek();
+    }
+
+    private void StartAhead()
+    {
+        while (_slots.Count < MostAhead && _frontier < _wantedEnd && _buffers.TryTake())
+        {
+            Start(_wantedEnd);
+        }
+    }
+
+    private void Start(long end)
+    {
+        ByteRange range = ByteRange.FromBounds(_frontier, Math.Min(Math.Min(end, _version.Length), _frontier + _buffers.BufferBytes));
+        var slot = new Slot(_context, _buffers, _version, range, _requestId);
+        _frontier = range.End;
+        _slots.Enqueue(slot);
+        _ = slot.RunAsync(_cancellation.Token);
+    }
+
+    /// <summary>One range in one buffer. The buffer goes back when both the stream has ended and the reader has left it.</summary>
+#pragma warning disable CA1001 // As for RangeFill.
+    private sealed class Slot(FillContext context, PassThroughBuffers buffers, ObjectVersion version, ByteRange range, string? requestId)
+#pragma warning restore CA1001
+    {
+        private readonly Lock _lock = new();
+        private readonly CancellationTokenSource _abandoned = new();
+        private TaskCompletionSource? _signal;
+        private Exception? _failure;
+        private int _filled;
+        private int _users = 2;
+        private bool _isEnded;
+
+        internal ByteRange Range { get; } = range;
+
+        internal byte[] Buffer { get; } = buffers.Take();
+
+        internal async ValueTask<int> WaitAsync(long offset, CancellationToken cancellationToken)
+        {
+            while (true)
+            {
+                Task signal;
+                lock (_lock)
+                {
+                    if (Range.Offset + _filled > offset || (_isEnded && _failure is null))
+                    {
+                        return _filled;
+                    }
+
+                    if (_isEnded)
+                    {
+                        throw _failure as ForebayException ?? new ForebayException(ErrorKind.Unavailable, $"Reading '{version.Key}' failed: {_failure!.Message}", _failure);
+                    }
+
+                    _signal ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    signal = _signal.Task;
+                }
+
+                await signal.WaitAsync(cancellationToken);
+            }
+        }
+
+        internal void Abandon()
+        {
+            _abandoned.Cancel();
+            LetGo();
+        }
+
+        internal async Task RunAsync(CancellationToken cancellationToken)
+        {
+            using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _abandoned.Token);
+            Exception? failure = null;
+            try
+            {
+                await FillAsync(linked.Token);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+
+            Report(_filled, isEnded: true, failure);
+            LetGo();
+        }
+
+        private async Task FillAsync(CancellationToken cancellationToken)
+        {
+            int position = 0;
+            int failures = 0;
+            while (position < Range.Length)
+            {
+                int before = position;
+                try
+                {
+                    UnderStoreRead read = await context.Store.ReadAsync(version.Key, ByteRange.FromBounds(Range.Offset + position, Range.End), version.Token, requestId, cancellationToken);
+                    await using (read)
+                    {
+                        if (read.Stat.Token != version.Token)
+                        {
+                            throw new ForebayException(ErrorKind.StaleVersion, $"'{version.Key}' was overwritten while it was read.");
+                        }
+
+                        position = await StreamAsync(read, position, cancellationToken);
+                    }
+                }
+                catch (ForebayException e) when (e.IsTransient)
+                {
+                    position = Math.Max(position, _filled);
+                    failures = position > before ? 1 : failures + 1;
+                    if (failures >= context.Options.MaxAttempts)
+                    {
+                        throw;
+                    }
+
+                    await Task.Delay(context.Backoff.DelayAfter(failures, e.RetryAfter), context.Time, cancellationToken);
+                }
+            }
+        }
+
+        private async Task<int> StreamAsync(UnderStoreRead read, int position, CancellationToken cancellationToken)
+        {
+            while (position < Range.Length)
+            {
+                int count = await read.ReadAsync(Buffer.AsMemory(position, (int)Range.Length - position), cancellationToken);
+                if (count == 0)
+                {
+                    throw new ForebayException(ErrorKind.Unavailable, $"The under-store ended '{version.Key}' early.");
+                }
+
+                position += count;
+                if (!read.IsProvisional)
+                {
+                    Report(position, isEnded: false, failure: null);
+                }
+            }
+
+            if (read.IsProvisional && read.Range.End == Range.End && await read.ReadAsync(new byte[1], cancellationToken) != 0)
+            {
+                throw new ForebayException(ErrorKind.StaleVersion, $"'{version.Key}' grew while it was read.");
+            }
+
+            Report(position, isEnded: false, failure: null);
+            return position;
+        }
+
+        private void Report(int filled, bool isEnded, Exception? failure)
+        {
+            TaskCompletionSource? signal;
+            lock (_lock)
+            {
+                _filled = Math.Max(_filled, filled);
+                _isEnded |= isEnded;
+                _failure = failure;
+                signal = _signal;
+                _signal = null;
+            }
+
+            signal?.SetResult();
+        }
+
+        private void LetGo()
+        {
+            if (Interlocked.Decrement(ref _users) == 0)
+            {
+                buffers.Return(Buffer);
+            }
+        }
+    }
+}
+
+/// <summary>The node's budget of buffers for reading past the cache. Thread-safe.</summary>
+internal sealed class PassThroughBuffers(int bufferBytes, int count) : IDisposable
+{
+    private readonly BufferPool _pool = new(bufferBytes, Math.Min(count, 8));
+    private readonly SemaphoreSlim _budget = new(count, count);
+
+    internal int BufferBytes => _pool.BufferBytes;
+
+    internal int Outstanding => _pool.Outstanding;
+
+    /// <summary>Waits until a buffer may be taken.</summary>
+    internal Task WaitAsync(CancellationToken cancellationToken) => _budget.WaitAsync(cancellationToken);
+
+    /// <summary>True when a buffer may be taken now.</summary>
+    internal bool TryTake() => _budget.Wait(0);
+
+    /// <summary>Takes a buffer that was granted.</summary>
+    internal byte[] Take() => _pool.Rent();
+
+    internal void Return(byte[] buffer)
+    {
+        _pool.Return(buffer);
+        _budget.Release();
+    }
+
+    public void Dispose() => _budget.Dispose();
+}
