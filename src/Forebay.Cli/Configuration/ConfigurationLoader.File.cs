@@ -139,7 +139,7 @@ internal sealed partial class ConfigurationLoader
         }
     }
 
-    private void ReadGroup<T>(OptionTable<T> table, YamlEntry entry, string file, Action<Option<T>, Setting> bind)
+    private void ReadGroup<T>(OptionTable<T> table, YamlEntry entry, string file, Action<KnownOption<T>, Setting> bind)
     {
         if (IsMap(entry, entry.Value, file, entry.Key, out YamlMap? map))
         {
@@ -177,10 +177,10 @@ internal sealed partial class ConfigurationLoader
     }
 
     /// <summary>Binds what a table knows, in the table's order, and reports the rest.</summary>
-    private void Bind<T>(OptionTable<T> table, YamlMap map, string file, string name, IReadOnlyList<string> alsoKnown, Action<Option<T>, Setting> bind)
+    private void Bind<T>(OptionTable<T> table, YamlMap map, string file, string name, IReadOnlyList<string> alsoKnown, Action<KnownOption<T>, Setting> bind)
     {
         string prefix = name.Length == 0 ? "" : $"{name}.";
-        foreach (Option<T> row in table.Rows)
+        foreach (KnownOption<T> row in table.Rows)
         {
             if (map.Find(row.Key) is { } entry)
             {

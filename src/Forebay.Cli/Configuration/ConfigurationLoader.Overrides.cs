@@ -58,9 +58,9 @@ internal sealed partial class ConfigurationLoader
         }
     }
 
-    private void Override<T>(OptionTable<T> table, string prefix, Action<Option<T>, Setting> bind, bool exceptSource = false)
+    private void Override<T>(OptionTable<T> table, string prefix, Action<KnownOption<T>, Setting> bind, bool exceptSource = false)
     {
-        foreach (Option<T> row in table.Rows)
+        foreach (KnownOption<T> row in table.Rows)
         {
             string name = row.ToEnvironmentName(prefix);
             if (Variable(name) is { } value && !(exceptSource && row.Key is "source"))
@@ -131,7 +131,7 @@ internal sealed partial class ConfigurationLoader
 
             void Set(string key, string value)
             {
-                Option<TierOptions> row = KnownOptions.Tier.Find(key)!;
+                KnownOption<TierOptions> row = KnownOptions.Tier.Find(key)!;
                 draft.Value = row.Apply(draft.Value, Given(from, $"{key} of {directory}", value), _faults);
             }
         }

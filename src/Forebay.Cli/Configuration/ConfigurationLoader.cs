@@ -103,7 +103,7 @@ internal sealed partial class ConfigurationLoader
             && char.IsAsciiLetterOrDigit(name[^1]);
 
     /// <summary>Binds one option of a mount point; its source may bring others with it.</summary>
-    private void BindMountOption(MountDraft draft, Option<MountConfiguration> row, Setting setting)
+    private void BindMountOption(MountDraft draft, KnownOption<MountConfiguration> row, Setting setting)
     {
         draft.Value = row.Apply(draft.Value, setting, _faults);
         if (row.Key is "source" && setting.Value is YamlScalar { Text: { Length: > 0 } url })
@@ -133,7 +133,7 @@ internal sealed partial class ConfigurationLoader
                 continue;
             }
 
-            Option<MountConfiguration> row = KnownOptions.Mount.Find(name)!;
+            KnownOption<MountConfiguration> row = KnownOptions.Mount.Find(name)!;
             draft.Value = row.Apply(draft.Value, setting with { Name = $"{setting.Name}?{name}", Value = new YamlScalar(value, setting.Place.Line) }, _faults);
         }
     }

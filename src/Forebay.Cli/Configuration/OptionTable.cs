@@ -8,16 +8,16 @@ namespace Forebay.Cli.Configuration;
 /// <param name="defaults">A record as it is when nothing is given.</param>
 internal sealed class OptionTable<T>(string name, T defaults)
 {
-    private readonly List<Option<T>> _rows = [];
+    private readonly List<KnownOption<T>> _rows = [];
 
     /// <summary>Name of the group as in the documentation.</summary>
     public string Name => name;
 
     /// <summary>All options.</summary>
-    public IReadOnlyList<Option<T>> Rows => _rows;
+    public IReadOnlyList<KnownOption<T>> Rows => _rows;
 
     /// <summary>The option of a name; null when there is none.</summary>
-    public Option<T>? Find(string key) => _rows.Find(row => string.Equals(row.Key, key, StringComparison.Ordinal));
+    public KnownOption<T>? Find(string key) => _rows.Find(row => string.Equals(row.Key, key, StringComparison.Ordinal));
 
     public OptionTable<T> Text(string key, string meaning, Func<T, string?> get, Func<T, string, T> set, string bound = "text", string? none = "–")
         => Add(key, bound, get(defaults) is { Length: > 0 } text ? Code(text) : none!, meaning, (record, setting, faults) =>
@@ -274,7 +274,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
 
     private OptionTable<T> Add(string key, string bound, string preset, string meaning, Func<T, Setting, Faults, T> apply)
     {
-        _rows.Add(new Option<T>(key, bound, preset, meaning, apply));
+        _rows.Add(new KnownOption<T>(key, bound, preset, meaning, apply));
         return this;
     }
 

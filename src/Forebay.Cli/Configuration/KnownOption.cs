@@ -7,7 +7,7 @@ namespace Forebay.Cli.Configuration;
 /// <param name="Default">What it is when not given.</param>
 /// <param name="Meaning">One sentence.</param>
 /// <param name="Apply">Reads a setting into the record; on a fault it reports and returns the record as it was.</param>
-internal sealed record Option<T>(string Key, string Bound, string Default, string Meaning, Func<T, Setting, Faults, T> Apply)
+internal sealed record KnownOption<T>(string Key, string Bound, string Default, string Meaning, Func<T, Setting, Faults, T> Apply)
 {
     /// <summary>The row of this option in docs/CONFIGURATION.md.</summary>
     public string ToMarkdown() => $"| `{Key}` | {Default} | {Bound} | {Meaning} |";
