@@ -241,6 +241,35 @@ public sealed class ListingCacheTests : IDisposable
         Assert.Equal(2, _store.Lists);
     }
 
+    [Theory]
+    [InlineData("d/new")]
+    [InlineData("d/")]
+    [InlineData("")]
+    public async Task AListingThatArrivesAfterARefreshIsNotKept(string refreshed)
+    {
+        Fill("d/", 3);
+        TaskCompletionSource hold = _store.Hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<ListPage> before = ListAsync(new ListQuery("d/", "/", null, 1_000));
+        _store.Put(ScriptedStore.MakeStat("d/new"));
+        _cache.Refresh(refreshed);
+        _store.Hold = null;
+        hold.SetResult();
+
+        Assert.Equal(3, (await before).Entries.Count);
+        Assert.Equal(4, (await ListAsync(new ListQuery("d/", "/", null, 1_000))).Entries.Count);
+    }
+
+    [Fact]
+    public async Task ARefreshOfAPrefixReachesDelimitedListingsBelowIt()
+    {
+        Fill("d/a/x-", 3);
+        var query = new ListQuery("d/a/", "-", null, 1_000);
+        await ListAsync(query);
+        Fill("d/a/y-", 3);
+        _cache.Refresh("d/");
+        Assert.Equal(2, (await ListAsync(query)).Entries.Count);
+    }
+
     [Fact]
     public async Task AnUnreachableStoreIsStoodInForByOldListings()
     {
