@@ -178,12 +178,22 @@ public sealed class S3Fifo : IEvictionPolicy
         int smallRefusals = 0;
         int mainSteps = 0;
         int mainRefusals = 0;
+        int mainCount = _main.Count;
+        bool isLastRound = false;
         while (true)
         {
             bool smallSpent = smallRefusals >= _small.Count;
             bool mainSpent = mainRefusals >= 2 * _main.Count;
             if (smallSpent && mainSpent)
             {
+                if (!isLastRound && _main.Count > mainCount)
+                {
+                    // Files that moved over meanwhile lie behind the ones that refused: they get their turn, once.
+                    isLastRound = true;
+                    mainRefusals = 0;
+                    continue;
+                }
+
                 victim = null;
                 return false;
             }

@@ -34,7 +34,7 @@ public sealed class S3FifoModelTests
         {
             Harness harness = new();
             return steps.All(harness.Apply);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(400).WithEndSize(300));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(2_000).WithEndSize(300));
     }
 
     [Fact]
