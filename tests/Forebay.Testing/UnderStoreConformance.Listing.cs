@@ -99,7 +99,7 @@ public abstract partial class UnderStoreConformance
     {
         string[] keys =
         [
-            "a", "d-1", "d-1/x", "d.x", "d/1", "d/e-", "d/e.txt", "d/e/1", "d/e/f/1", "d/e/f/2", "d/e/g", "d/e0", "d/z/1", "d/é/1", "d/😀/1", "d/\uFF5E/1", "d0", "e/1", "e/2", "z",
+            "a", "d-1", "d-2/x", "d.x", "d/1", "d/e-", "d/e.txt", "d/e/1", "d/e/f/1", "d/e/f/2", "d/e/g", "d/e0", "d/z/1", "d/é/1", "d/😀/1", "d/\uFF5E/1", "d0", "e/1", "e/2", "z",
         ];
         List<ObjectStat> model = [];
         foreach (string key in keys)

@@ -20,7 +20,7 @@ internal sealed class IoThreads : IDisposable
     private readonly string _name;
     private readonly int _maxThreads;
     private int _threads;
-    private int _idle;
+    private int _unfinished;
 
     public IoThreads(string name, int maxThreads)
     {
@@ -35,6 +35,7 @@ internal sealed class IoThreads : IDisposable
     {
         await _places.WaitAsync(cancellationToken);
         TaskCompletionSource<T> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Interlocked.Increment(ref _unfinished);
         _queue.Add(() => Run(call, done, cancellationToken), CancellationToken.None);
         StartThreadIfNeeded();
         try
@@ -70,32 +71,32 @@ internal sealed class IoThreads : IDisposable
         }
         finally
         {
+            Interlocked.Decrement(ref _unfinished);
             _places.Release();
         }
     }
 
     private void StartThreadIfNeeded()
     {
-        if (Volatile.Read(ref _idle) >= _queue.Count)
-        {
-            return;
-        }
-
+        // As many threads as unfinished calls: a call never waits behind one that hangs while the bound allows another thread.
         int threads = Volatile.Read(ref _threads);
-        if (threads < _maxThreads && Interlocked.CompareExchange(ref _threads, threads + 1, threads) == threads)
+        while (threads < Math.Min(_maxThreads, Volatile.Read(ref _unfinished)))
         {
-            new Thread(Work) { IsBackground = true, Name = _name }.Start();
+            if (Interlocked.CompareExchange(ref _threads, threads + 1, threads) == threads)
+            {
+                new Thread(Work) { IsBackground = true, Name = _name }.Start();
+                return;
+            }
+
+            threads = Volatile.Read(ref _threads);
         }
     }
 
     private void Work()
     {
-        Interlocked.Increment(ref _idle);
         foreach (Action call in _queue.GetConsumingEnumerable())
         {
-            Interlocked.Decrement(ref _idle);
             call();
-            Interlocked.Increment(ref _idle);
         }
     }
 }

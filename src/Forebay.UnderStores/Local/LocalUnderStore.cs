@@ -33,6 +33,9 @@ internal sealed class LocalUnderStore : IUnderStore
     /// <inheritdoc/>
     public string DisplayName { get; }
 
+    /// <summary>The threads all file calls of this store run on.</summary>
+    internal IoThreads Threads => _threads;
+
     /// <summary>Names met in listings that are no keys: not UTF-8, over 1,024 bytes, or links that lead nowhere allowed.</summary>
     public long SkippedNames => Volatile.Read(ref _skippedNames);
 

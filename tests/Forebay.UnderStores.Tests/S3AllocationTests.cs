@@ -1,0 +1,43 @@
+using Forebay.Core;
+using Forebay.Testing;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Forebay.UnderStores.Tests;
+
+/// <summary>What one ranged GET costs the garbage collector.</summary>
+[Collection(RadosGatewayCollection.Name)]
+public sealed class S3AllocationTests(RadosGateway gateway, ITestOutputHelper output)
+{
+    /// <summary>The SDK allocates about 42 KiB, see docs/BENCHMARKS.md; the bound leaves room for other threads of the test process.</summary>
+    private const int BoundBytes = 8 << 10;
+
+    [Fact]
+    public async Task ASignedRangedGetAllocatesLittle()
+    {
+        const int Requests = 300;
+        string bucket = await gateway.CreateBucketAsync();
+        await gateway.PutAsync(bucket, "dir/object", new byte[64 << 10]);
+        await using IUnderStore store = UnderStoreFactory.Create(gateway.Options(bucket), TimeSpan.FromSeconds(5), 4, TimeProvider.System);
+        byte[] buffer = new byte[64 << 10];
+        await RunAsync(50);
+
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        await RunAsync(Requests);
+        long perRequest = (GC.GetTotalAllocatedBytes(precise: true) - before) / Requests;
+
+        output.WriteLine($"{perRequest} bytes per GET");
+        Assert.InRange(perRequest, 0, BoundBytes);
+
+        async Task RunAsync(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                await using UnderStoreRead read = await store.ReadAsync("dir/object", new ByteRange(0, buffer.Length), null, null, CancellationToken.None);
+                while (await read.ReadAsync(buffer, CancellationToken.None) > 0)
+                {
+                }
+            }
+        }
+    }
+}
