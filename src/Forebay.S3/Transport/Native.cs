@@ -14,17 +14,11 @@ internal static unsafe partial class Native
     internal const int MSG_NOSIGNAL = 0x4000;
     internal const int MSG_MORE = 0x8000;
 
-    internal const short POLLERR = 0x008;
-    internal const short POLLHUP = 0x010;
-
     [LibraryImport("libc", EntryPoint = "sendfile", SetLastError = true)]
     internal static partial nint SendFile(SafeHandle socket, SafeFileHandle file, ref long offset, nint count);
 
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     internal static partial nint SendMessage(SafeHandle socket, MessageHeader* message, int flags);
-
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
-    internal static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMilliseconds);
 
     /// <summary><c>struct iovec</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -45,14 +39,5 @@ internal static unsafe partial class Native
         internal void* Control;
         internal nuint ControlLength;
         internal int Flags;
-    }
-
-    /// <summary><c>struct pollfd</c>.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct PollDescriptor
-    {
-        internal int Descriptor;
-        internal short Events;
-        internal short ReturnedEvents;
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.S3.Transport;
@@ -12,7 +13,7 @@ namespace Forebay.S3.Transport;
 /// The output of a connection that sends straight on the socket: buffered bytes first, then the announced piece of a file by
 /// <c>sendfile(2)</c>. A flush ends when the kernel has taken everything, so back-pressure is the socket's own send buffer.
 /// <list type="bullet">
-/// <item>Thread-safety: one writer at a time, as for any <see cref="PipeWriter"/>; <see cref="Progress"/> and <see cref="IsFlushing"/> may be read by others.</item>
+/// <item>Thread-safety: one writer at a time, as for any <see cref="PipeWriter"/>; <see cref="OnHeartbeat"/> comes from Kestrel's timer beside it.</item>
 /// <item>After a failure (the client is gone, the file is shorter than announced, its disk fails) the connection is aborted, what is not sent is
 /// dropped and every flush answers <see cref="FlushResult.IsCompleted"/>; nothing is thrown, as Kestrel expects of a transport.</item>
 /// </list>
@@ -24,6 +25,9 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
     /// send waits for it; a small one costs little copying. Kept a page multiple, so that sendfile goes on at a page boundary.
     /// </summary>
     private const int WaitCopyBytes = 4096;
+
+    /// <summary>Heartbeats (about a second each) in which a waiting client takes no byte before it is given up.</summary>
+    internal const int MaxStalledHeartbeats = 60;
 
     private readonly ConnectionContext _connection;
     private readonly Socket _socket;
@@ -38,6 +42,9 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
     private bool _cancelRequested;
     private volatile bool _isFlushing;
     private long _progress;
+    private bool _watched;
+    private long _progressAtHeartbeat;
+    private int _stalledHeartbeats;
 
     internal SendfilePipeWriter(ConnectionContext connection, Socket socket)
     {
@@ -58,12 +65,6 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
 
     /// <inheritdoc/>
     public override long UnflushedBytes => _buffers.Count + _fileAdvanced;
-
-    /// <summary>Bytes the kernel has taken so far.</summary>
-    internal long Progress => Volatile.Read(ref _progress);
-
-    /// <summary>A flush waits for the client to take bytes.</summary>
-    internal bool IsFlushing => _isFlushing;
 
     /// <inheritdoc/>
     public void BeginFile(SafeFileHandle file, long offset, int length)
@@ -156,6 +157,23 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
         }
     }
 
+    /// <summary>
+    /// Gives up a client that takes nothing. Kestrel's minimum data rate cannot: it allows a flush of megabytes hours.
+    /// </summary>
+    internal void OnHeartbeat()
+    {
+        long progress = Volatile.Read(ref _progress);
+        if (!_isFlushing || progress != _progressAtHeartbeat)
+        {
+            _progressAtHeartbeat = progress;
+            _stalledHeartbeats = 0;
+        }
+        else if (++_stalledHeartbeats == MaxStalledHeartbeats)
+        {
+            Fail("The client took no byte for too long.");
+        }
+    }
+
     private static InvalidOperationException BeyondFile()
         => new("More bytes were written than the piece of the file has; flush it first.");
 
@@ -233,6 +251,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
     private async ValueTask<FlushResult> FlushWhenWritableAsync(CancellationToken cancellationToken)
     {
         _isFlushing = true;
+        Watch();
         SendStatus status;
         try
         {
@@ -292,6 +311,15 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
         _fileAnnounced -= sent;
         _fileAdvanced -= sent;
         Volatile.Write(ref _progress, _progress + sent);
+    }
+
+    private void Watch()
+    {
+        if (!_watched)
+        {
+            _watched = true;
+            _connection.Features.Get<IConnectionHeartbeatFeature>()?.OnHeartbeat(static writer => ((SendfilePipeWriter)writer).OnHeartbeat(), this);
+        }
     }
 
     private SendStatus Fail(string reason)

@@ -1,0 +1,1 @@
+"""The benchmark harness: peers, source, node, figures, report."""
