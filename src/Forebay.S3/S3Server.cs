@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Forebay.Core;
+using Forebay.S3.Sending;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -76,7 +77,7 @@ public sealed class S3Server : IAsyncDisposable
             {
                 // S3 speaks HTTP/1.1 only, and so do its clients; the less is open to strangers.
                 listen.Protocols = HttpProtocols.Http1;
-                listen.Use(next => connection => CountAsync(next, connection, endpoint.Counters));
+                listen.Use(next => connection => ServeAsync(next, connection, endpoint));
                 if (tls is not null)
                 {
                     listen.UseHttps(tls);
@@ -106,16 +107,21 @@ public sealed class S3Server : IAsyncDisposable
         return default;
     }
 
-    private static async Task CountAsync(ConnectionDelegate next, ConnectionContext connection, S3Counters counters)
+    private static async Task ServeAsync(ConnectionDelegate next, ConnectionContext connection, S3Endpoint endpoint)
     {
-        counters.ConnectionOpened();
+        if (endpoint.Egress is not null)
+        {
+            connection.Features.Set(new EgressFeature(endpoint.Egress.Connect()));
+        }
+
+        endpoint.Counters.ConnectionOpened();
         try
         {
             await next(connection);
         }
         finally
         {
-            counters.ConnectionClosed();
+            endpoint.Counters.ConnectionClosed();
         }
     }
 

@@ -1,17 +1,130 @@
+using System.Net;
+using Forebay.Admin;
+using Forebay.Admin.Authentication;
 using Forebay.Cli.Configuration;
 using Forebay.Core;
+using Forebay.Engine;
+using Forebay.Engine.Limits;
+using Forebay.Engine.Options;
+using Forebay.S3;
+using Forebay.S3.Transport;
+using Forebay.UnderStores;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Forebay.Cli.Serve;
 
 /// <summary>The one place that knows every room: it turns a configuration into stores, engine and edges.</summary>
 internal static class CompositionRoot
 {
-    // joined when under-stores, engine, S3 and admin are merged: both methods below, and nothing else.
-
     /// <summary>Asks the under-stores whether a source can be used; gives the fault, or null. Contacts nothing.</summary>
-    public static string? CheckSource(MountConfiguration mount) => null;
+    public static string? CheckSource(MountConfiguration mount)
+    {
+        try
+        {
+            _ = UnderStoreUrl.Parse(mount.ToUrl(), CredentialsOf(mount.Access));
+            return null;
+        }
+        catch (ForebayException e)
+        {
+            return e.Message;
+        }
+    }
 
-    /// <summary>Makes the pieces of a node.</summary>
-    public static Task<NodeParts> ComposeAsync(NodePlan plan, CancellationToken cancellationToken)
-        => throw new ForebayException(ErrorKind.NotSupported, "this build has no engine yet.");
+    /// <summary>Makes the pieces of a node; nothing listens yet.</summary>
+    public static async Task<NodeParts> ComposeAsync(NodePlan plan, CancellationToken cancellationToken)
+    {
+        ForebayConfiguration configuration = plan.Configuration;
+        ILoggerFactory logs = NodeLogging.Create(configuration.Log);
+        Dictionary<string, MountConfiguration> mounts = configuration.Mounts.ToDictionary(mount => mount.Engine.Name, StringComparer.Ordinal);
+
+        // Opening the tiers waits for disks: not on the caller's thread, and beside the making of the edges.
+        Task<Node> opening = Task.Run(() => Node.Open(configuration.Engine, name => plan.Wrap(StoreOf(mounts[name], configuration.Engine.Fill, plan.Time)), plan.Time), cancellationToken);
+        S3Options s3Options = S3OptionsOf(configuration);
+        Node node = await opening;
+        LimitOptions limits = configuration.Engine.Limits;
+        var gate = new RequestGate(limits.MaxConcurrentRequests, limits.MaxQueuedRequests);
+        var endpoint = new S3Endpoint(
+            s3Options,
+            node,
+            new EgressGate(new EgressLimits(limits, plan.Time), configuration.Keys),
+            new ConcurrencyGate(gate),
+            plan.Time,
+            logs.CreateLogger<S3Endpoint>());
+        var transport = new SendfileTransportFactory(Options.Create(new SocketTransportOptions { Backlog = 1024 }), logs);
+        var admin = new AdminServerOptions
+        {
+            Node = node,
+            Address = EndPointOf(configuration.Admin.Address),
+            Authenticators = AuthenticatorsOf(configuration, plan.Time),
+            MetricSources = [new S3MetricSource(endpoint.Counters, gate)],
+            NotReadyReason = () => plan.Readiness.IsReady ? null : "the node is starting or draining",
+            Time = plan.Time,
+            LoggerFactory = logs,
+        };
+        IEdge[] edges =
+        [
+            new S3Edge(new S3Server(s3Options, endpoint, transport, logs), configuration.S3.Address.ToString()),
+            new AdminEdge(admin, configuration.Admin.Address.ToString()),
+        ];
+        return new NodeParts(node, edges, async () =>
+        {
+            await node.DisposeAsync();
+            logs.Dispose();
+        });
+    }
+
+    private static IUnderStore StoreOf(MountConfiguration mount, FillOptions fill, TimeProvider time)
+        => UnderStoreFactory.Create(UnderStoreUrl.Parse(mount.ToUrl(), CredentialsOf(mount.Access)).Options, fill.ConnectTimeout, fill.MaxConcurrentRanges + 16, time);
+
+    private static UnderStoreCredentials? CredentialsOf(SourceAccess access)
+        => access.AccessKeyId is { } id && access.SecretAccessKey is { } secret
+            ? new UnderStoreCredentials(id, secret.Reveal(), access.SessionToken?.Reveal())
+            : null;
+
+    private static S3Options S3OptionsOf(ForebayConfiguration configuration) => new()
+    {
+        Listen = [EndPointOf(configuration.S3.Address)],
+        Region = configuration.S3.Region,
+        AllowAnonymous = configuration.S3.Anonymous,
+        VirtualHostDomains = configuration.S3.Domains,
+        MaxConnections = configuration.Engine.Limits.MaxConnections,
+        Tls = configuration.S3 is { TlsCertificate: { } certificate, TlsKey: { } key } ? new TlsOptions(certificate, key) : null,
+        AccessKeys = [.. configuration.Keys.Select(AccessKeyOf)],
+    };
+
+    private static AccessKeyOptions AccessKeyOf(KeyConfiguration key) => new()
+    {
+        Id = key.AccessKeyId,
+        Secret = key.SecretAccessKey!.Reveal(),
+        Grants = [.. key.Prefixes.Select(prefix => GrantOf(prefix, key.Rights))],
+    };
+
+    private static AccessGrant GrantOf(string path, KeyRights rights)
+    {
+        AccessRight right = rights == KeyRights.ReadWrite ? AccessRight.ReadWrite : AccessRight.ReadOnly;
+        string trimmed = path.TrimStart('/');
+        int slash = trimmed.IndexOf('/', StringComparison.Ordinal);
+        return trimmed.Length == 0 ? new AccessGrant("*", "", right)
+            : slash < 0 ? new AccessGrant(trimmed, "", right)
+            : new AccessGrant(trimmed[..slash], trimmed[(slash + 1)..], right);
+    }
+
+    private static List<IAdminAuthenticator> AuthenticatorsOf(ForebayConfiguration configuration, TimeProvider time)
+    {
+        // A key that is bound to prefixes must not steer the whole node.
+        Dictionary<string, string> secrets = configuration.Keys
+            .Where(key => key.Prefixes.Contains("/", StringComparer.Ordinal))
+            .ToDictionary(key => key.AccessKeyId, key => key.SecretAccessKey!.Reveal(), StringComparer.Ordinal);
+        List<IAdminAuthenticator> authenticators = [new SignatureAuthenticator(secrets.GetValueOrDefault, time)];
+        if (configuration.Admin.Token is { } token)
+        {
+            authenticators.Insert(0, new BearerTokenAuthenticator(token.Reveal()));
+        }
+
+        return authenticators;
+    }
+
+    private static IPEndPoint EndPointOf(ListenAddress address) => new(address.Host, address.Port);
 }

@@ -5,8 +5,7 @@ using Microsoft.AspNetCore.Http;
 namespace Forebay.S3.Sending;
 
 /// <summary>
-/// Sends bytes of an object as (a piece of) the body of a response. A transport that can do better than copying puts its own
-/// sender among the features of the connection; the endpoint takes it from there.
+/// Sends bytes of an object as (a piece of) the body of a response.
 /// </summary>
 internal interface IBodySender
 {

@@ -1,5 +1,6 @@
 using Forebay.Core;
 using Forebay.Engine;
+using Forebay.S3.Transport;
 
 namespace Forebay.S3.Sending;
 
@@ -11,16 +12,17 @@ internal static class ObjectBody
 
     public static async ValueTask SendAsync(S3Request request, IObjectReader reader, ByteRange range, CancellationToken cancellationToken)
     {
-        // Looked up for each request because the feature belongs to the connection, which may be of any transport.
-        IBodySender sender = request.Http.Features.Get<IBodySender>() ?? CopyBodySender.Instance;
+        // Asked for each request: it depends on the connection's transport and on the response (TLS, chunked).
+        IBodySender sender = SendfileBody.IsAvailable(request.Http) ? SendfileBodySender.Instance : CopyBodySender.Instance;
         IEgressGate? egress = request.Endpoint.Egress;
+        object? connection = egress is null ? null : request.Http.Features.Get<EgressFeature>()?.Connection ?? egress.Connect();
         long offset = range.Offset;
         while (offset < range.End)
         {
             long size = Math.Min(range.End - offset, SliceBytes);
             if (egress is not null)
             {
-                size = await egress.AcquireAsync(request.Http.Connection.Id, request.Identity.AccessKeyId, size, cancellationToken);
+                size = await egress.AcquireAsync(connection!, request.Identity.AccessKeyId, size, cancellationToken);
             }
 
             await sender.SendAsync(request.Http, reader, new ByteRange(offset, size), cancellationToken);
