@@ -51,6 +51,11 @@ internal sealed record RequestTarget(string RawPath, QueryParameters Query, stri
             return S3Errors.InvalidUri;
         }
 
+        if (virtualHostBucket is null && bucket.Length == 0 && key.Length > 0)
+        {
+            return S3Errors.InvalidBucketName;
+        }
+
         // One character takes at most 3 bytes here (surrogate pairs: 4 for 2), so short keys need no count.
         if (key.Length > MaxKeyBytes / 3 && Encoding.UTF8.GetByteCount(key) > MaxKeyBytes)
         {

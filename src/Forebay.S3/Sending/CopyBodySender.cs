@@ -28,7 +28,7 @@ internal sealed class CopyBodySender : IBodySender
             else
             {
                 await StartAsync(context, cancellationToken);
-                offset += await CopySegmentAsync(writer, segment, isLast: offset + segment.Length >= range.End, cancellationToken);
+                offset += await CopySegmentAsync(writer, segment, cancellationToken);
             }
         }
     }
@@ -36,7 +36,7 @@ internal sealed class CopyBodySender : IBodySender
     private static ValueTask StartAsync(HttpContext context, CancellationToken cancellationToken)
         => context.Response.HasStarted ? default : new ValueTask(context.Response.StartAsync(cancellationToken));
 
-    private static async ValueTask<long> CopySegmentAsync(PipeWriter writer, FileSegment segment, bool isLast, CancellationToken cancellationToken)
+    private static async ValueTask<long> CopySegmentAsync(PipeWriter writer, FileSegment segment, CancellationToken cancellationToken)
     {
         long done = 0;
         while (done < segment.Length)
@@ -52,11 +52,8 @@ internal sealed class CopyBodySender : IBodySender
             writer.Advance(read);
             done += read;
 
-            // The end of the response flushes the last chunk.
-            if (!isLast || done < segment.Length)
-            {
-                await FlushAsync(writer, cancellationToken);
-            }
+            // Also after the last chunk: the end of a response with a content length does not flush what was only advanced.
+            await FlushAsync(writer, cancellationToken);
         }
 
         return done;

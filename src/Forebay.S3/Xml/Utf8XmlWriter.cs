@@ -121,7 +121,9 @@ internal ref struct Utf8XmlWriter
 
     private void Encode(ReadOnlySpan<char> text)
     {
-        _used += Encoding.UTF8.GetBytes(text, Reserve(Encoding.UTF8.GetMaxByteCount(text.Length)));
+        // Reserve may reset the count, so it comes first: "used += f(Reserve())" would read the count before it.
+        Span<byte> span = Reserve(Encoding.UTF8.GetMaxByteCount(text.Length));
+        _used += Encoding.UTF8.GetBytes(text, span);
     }
 
     private void Escape(char c)

@@ -59,6 +59,8 @@ internal sealed class FakeBucket(string name) : IMountPoint
     public FakeObject Put(string key, byte[] bytes, ObjectHeaders? headers = null)
         => _objects[key] = new FakeObject(bytes, Modified, headers ?? ObjectHeaders.Empty);
 
+    public FakeObject Put(string key, FakeObject value) => _objects[key] = value;
+
     public FakeObject Put(string key, string text) => Put(key, System.Text.Encoding.UTF8.GetBytes(text));
 
     public ValueTask<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)

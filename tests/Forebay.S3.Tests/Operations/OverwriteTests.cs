@@ -1,0 +1,153 @@
+using System.Security.Cryptography;
+using Forebay.Core;
+using Forebay.S3.Tests.Fakes;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.S3.Tests.Operations;
+
+/// <summary>Objects that change, clients that leave and sources that fail while a body is sent.</summary>
+public sealed class OverwriteTests : IAsyncLifetime
+{
+    private readonly WarningCounter _log = new();
+    private TestServer _server = null!;
+
+    public async Task InitializeAsync() => _server = await TestServer.StartAsync(logger: _log);
+
+    public async Task DisposeAsync() => await _server.DisposeAsync();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AnOverwriteBeforeTheFirstByteIsAnsweredFromTheNewVersion(bool fromFiles)
+    {
+        _server.Bucket.UseFiles = fromFiles;
+        _server.Bucket.Put("x", "old bytes"u8.ToArray(), new ObjectHeaders { UserMetadata = new Dictionary<string, string> { ["old"] = "1" } });
+        int left = 2;
+        _server.Bucket.BeforePiece = (_, _, _) =>
+        {
+            if (left-- > 0)
+            {
+                _server.Bucket.Put("x", $"new bytes, longer {left}");
+                throw new ForebayException(ErrorKind.StaleVersion, "overwritten");
+            }
+
+            return Task.CompletedTask;
+        };
+
+        using HttpResponseMessage response = await _server.Http.GetAsync("/data/x");
+
+        Assert.Equal("new bytes, longer 0", await response.Content.ReadAsStringAsync());
+        Assert.Equal(19, response.Content.Headers.ContentLength);
+        Assert.False(response.Headers.Contains("x-amz-meta-old"));
+        Assert.Equal(3, _server.Bucket.Opens.Count);
+        Assert.Equal(0, _server.Bucket.OpenReaders);
+    }
+
+    [Fact]
+    public async Task AnOverwriteUnderAConditionIsAFailedPrecondition()
+    {
+        FakeObject stored = _server.Bucket.Put("x", "old bytes");
+        _server.Bucket.BeforePiece = (_, _, _) => throw new ForebayException(ErrorKind.StaleVersion, "overwritten");
+
+        string answer = await _server.GetRawAsync("/data/x", $"If-Match: {stored.ETag}\r\n");
+
+        Assert.StartsWith("HTTP/1.1 412 ", answer, StringComparison.Ordinal);
+        Assert.Single(_server.Bucket.Opens);
+    }
+
+    [Fact]
+    public async Task EndlessOverwritesEndInABoundedNumberOfOpens()
+    {
+        _server.Bucket.Put("x", "old bytes");
+        _server.Bucket.BeforePiece = (_, _, _) => throw new ForebayException(ErrorKind.StaleVersion, "overwritten");
+
+        string answer = await _server.GetRawAsync("/data/x");
+
+        Assert.StartsWith("HTTP/1.1 503 ", answer, StringComparison.Ordinal);
+        Assert.Equal(4, _server.Bucket.Opens.Count);
+        Assert.Equal(0, _server.Bucket.OpenReaders);
+    }
+
+    [Theory]
+    [InlineData(true, ErrorKind.StaleVersion)]
+    [InlineData(false, ErrorKind.StaleVersion)]
+    [InlineData(true, ErrorKind.Unavailable)]
+    public async Task AFailureAfterTheFirstByteEndsTheConnection(bool fromFiles, ErrorKind kind)
+    {
+        byte[] old = RandomNumberGenerator.GetBytes(1_000_000);
+        _server.Bucket.UseFiles = fromFiles;
+        _server.Bucket.MaxPiece = 300_000;
+        _server.Bucket.Put("x", old);
+        _server.Bucket.BeforePiece = (_, offset, _) => offset < 600_000 ? Task.CompletedTask : throw new ForebayException(kind, "for a test");
+
+        using HttpResponseMessage response = await _server.Http.GetAsync("/data/x", HttpCompletionOption.ResponseHeadersRead);
+        using var received = new MemoryStream();
+        await Assert.ThrowsAnyAsync<Exception>(() => response.Content.CopyToAsync(received));
+
+        Assert.True(received.Length <= 600_000, $"{received.Length} bytes arrived");
+        Assert.Equal(old[..(int)received.Length], received.ToArray());
+        Assert.Equal(1, _server.Endpoint.Counters.BodiesAborted);
+        Assert.Equal(0, _server.Bucket.OpenReaders);
+        Assert.Equal(0, _server.Bucket.OpenSegments);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AClientThatLeavesReleasesItsReaderWithoutAWarning(bool waitingForTheSource)
+    {
+        var left = new TaskCompletionSource();
+        var reached = new TaskCompletionSource();
+        _server.Bucket.MaxPiece = 1 << 20;
+        _server.Bucket.Put("x", new byte[64 << 20]);
+        _server.Bucket.BeforePiece = async (_, offset, token) =>
+        {
+            if (offset >= 2 << 20)
+            {
+                reached.TrySetResult();
+                using CancellationTokenRegistration registration = token.Register(() => left.TrySetResult());
+                if (waitingForTheSource)
+                {
+                    await Task.Delay(Timeout.InfiniteTimeSpan, token);
+                }
+            }
+        };
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+
+        using (System.Net.Sockets.Socket socket = await _server.ConnectAsync())
+        {
+            await socket.SendAsync("GET /data/x HTTP/1.1\r\nHost: h\r\n\r\n"u8.ToArray());
+            byte[] buffer = new byte[1 << 20];
+            while (!reached.Task.IsCompleted)
+            {
+                await socket.ReceiveAsync(buffer, timeout.Token);
+            }
+        }
+
+        while (Volatile.Read(ref _server.Bucket.OpenReaders) > 0 || _server.Endpoint.Counters.ActiveRequests > 0)
+        {
+            await Task.Delay(10, timeout.Token);
+        }
+
+        Assert.Equal(0, _server.Bucket.OpenSegments);
+        Assert.Equal(0, _log.Warnings);
+    }
+
+    private sealed class WarningCounter : ILogger<S3Endpoint>
+    {
+        public int Warnings;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (logLevel >= LogLevel.Warning)
+            {
+                Interlocked.Increment(ref Warnings);
+            }
+        }
+    }
+}
