@@ -137,11 +137,12 @@ internal sealed partial class ConfigurationLoader
         }
     }
 
-    /// <summary>The key pair of the endpoint that comes from the environment; it replaces one of the file with the same id.</summary>
+    /// <summary>The key pair of the endpoint that comes from the environment, the node's owner's; it replaces one of the file with the same id.</summary>
     private void ReadKeyPair()
     {
         const string idName = "FOREBAY_ACCESS_KEY_ID";
         KeyDraft draft = new("the key pair of the environment", Place.Outside(idName));
+        draft.Value = draft.Value with { Rights = KeyRights.ReadWrite };
         Override(KnownOptions.Key, "FOREBAY", (row, setting) =>
         {
             if (row.Key is "access-key-id" or "secret-access-key" or "secret-access-key-file")
@@ -149,7 +150,7 @@ internal sealed partial class ConfigurationLoader
                 draft.Value = row.Apply(draft.Value, setting, _faults);
             }
         });
-        if (draft.Value == new KeyConfiguration())
+        if (draft.Value is { AccessKeyId: "", SecretAccessKey: null })
         {
             return;
         }
