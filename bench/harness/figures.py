@@ -107,7 +107,7 @@ def p4(bench):
     slow, capped = Source(bench, [BIG], **SLOW), Source(bench, [BIG], **LINK)
     node = bench.node({"slow": slow.address, "capped": capped.address})
     fresh = iter(range(100))
-    cold = lambda bucket: bench.get(node, "--bucket", bucket, "--keys", f"big-{next(fresh) % 16:02d}", "--verify")
+    cold = lambda bucket: bench.get(node, "--bucket", bucket, "--keys", f"big-{next(fresh) % 10:02d}", "--verify")
     rounds = alternate(bench.repeat, {
         "direct": lambda: bench.loadgen("get", slow.port, "--keys", "big-00"),
         "slow": lambda: cold("slow"),
@@ -117,13 +117,11 @@ def p4(bench):
     result.row("cold against direct, throughput", median(rounds["slow"], "bytesPerSecond") / direct, "×", 8, base=direct)
     result.row("cold over a link of 800 MB/s, share of it", median(rounds["capped"], "bytesPerSecond") / 800e6, "×", 0.9)
     result.row("cold, CPU", median(rounds["slow"], "cpuPerGiB"), "s/GiB")
-    firsts = {"direct": [], "forebay": []}
-    for number in range(10, 16):
-        for name, port, bucket in (("direct", slow.port, "data"), ("forebay", node.port, "slow")):
-            answer = bench.loadgen("get", port, "--bucket", bucket, "--keys", f"big-{number:02d}", "--range", "0-1048575")
-            firsts[name].append(answer["firstByteMs"]["max"])
-    base = statistics.median(firsts["direct"])
-    result.row("first byte, cold: beyond direct", statistics.median(firsts["forebay"]) - base, "ms", 2, least=False, base=base)
+    # One client process for all, as its own start would hide a millisecond; keys 10 to 15 were never asked for.
+    first = ("--keys", "big-%02d", "--first", 10, "--count", 6, "--range", "0-1048575")
+    firsts = {"direct": bench.loadgen("get", slow.port, *first), "forebay": bench.loadgen("get", node.port, "--bucket", "slow", *first)}
+    base = firsts["direct"]["firstByteMs"]["p50"]
+    result.row("first byte, cold: beyond direct (median of 6)", firsts["forebay"]["firstByteMs"]["p50"] - base, "ms", 2, least=False, base=base)
     result.raw |= {"rounds": rounds, "firstByteMs": firsts}
     return result
 

@@ -38,7 +38,7 @@ CACHE = """
     proxy_http_version 1.1;
     proxy_set_header Connection "";
     proxy_cache objects;
-    proxy_cache_key $uri;
+    proxy_cache_key $uri$is_args$args;
     proxy_cache_valid 200 24h;
     proxy_cache_lock on;
 {locations}
@@ -71,7 +71,7 @@ def proxy_cache(bench, buckets, name="nginx-cache", port=None, more=""):
     """nginx as a cache; buckets maps each first path segment to the address of its source."""
     port = port or processes.free_port()
     upstreams = "".join(f"  upstream source_{b} {{ server {address}; keepalive 64; }}\n" for b, address in buckets.items())
-    locations = "".join(f"    location /{b}/ {{ proxy_pass http://source_{b}/data/; }}\n" for b in buckets)
+    locations = "".join(f"    location /{b} {{ proxy_pass http://source_{b}/data; }}\n" for b in buckets)
     body = CACHE.format(dir=bench.directory(name), port=port, upstreams=upstreams, locations=locations, more=more)
     return Nginx(bench, name, body, port)
 

@@ -13,6 +13,7 @@ internal static class GetCommand
         double seconds = arguments.Decimal("seconds", 0);
         long total = arguments.Number("requests", seconds > 0 ? long.MaxValue : Math.Max(target.Count, connections));
         bool verify = arguments.Switch("verify");
+        long first = arguments.Number("first", 0);
         int bufferBytes = (int)arguments.Number("buffer", 256 << 10);
         arguments.RefuseUnused();
 
@@ -20,7 +21,7 @@ internal static class GetCommand
         ulong[] hashes = new ulong[target.Count];
         for (int i = 0; i < requests.Length; i++)
         {
-            string key = target.KeyAt(i);
+            string key = target.KeyAt(first + i);
             requests[i] = target.Get(key, target.Range);
             hashes[i] = GeneratedBytes.Hash(key);
         }
