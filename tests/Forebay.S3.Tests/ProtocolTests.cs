@@ -196,9 +196,11 @@ public sealed class ProtocolTests(ITestOutputHelper output)
 
         public string? KeyId;
 
-        public ValueTask<long> AcquireAsync(string connectionId, string? accessKeyId, long wantedBytes, CancellationToken cancellationToken)
+        public object Connect() => this;
+
+        public ValueTask<long> AcquireAsync(object connection, string? accessKeyId, long wantedBytes, CancellationToken cancellationToken)
         {
-            Assert.NotEmpty(connectionId);
+            Assert.Same(this, connection);
             KeyId = accessKeyId;
             long granted = Math.Min(wantedBytes, 7_001);
             Granted += granted;

@@ -21,6 +21,9 @@ public sealed class AdminClientException : Exception
     /// <summary>Word of the API, or <see cref="Unreachable"/>.</summary>
     public string Kind { get; }
 
+    /// <summary>True when no node answered: whatever else is asked of it will fail as well.</summary>
+    public bool IsUnreachable => string.Equals(Kind, Unreachable, StringComparison.Ordinal);
+
     /// <summary>The node's id of the request; null when it did not answer.</summary>
     public string? RequestId { get; }
 }

@@ -1,0 +1,19 @@
+using System.Text.Json.Serialization;
+
+namespace Forebay.Cli.Verbs;
+
+/// <summary>JSON that verbs print where it is not an answer of the admin API as it is.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(List<UsageRow>))]
+[JsonSerializable(typeof(List<ChangeRow>))]
+[JsonSerializable(typeof(CopySummary))]
+internal sealed partial class VerbJson : JsonSerializerContext;
+
+/// <summary>One line of <c>du</c>.</summary>
+internal sealed record UsageRow(string Path, long Objects, long Bytes, long CachedObjects, long CachedBytes);
+
+/// <summary>One line of <c>free</c>, <c>pin</c>, <c>unpin</c> and <c>refresh</c>; objects and bytes are 0 for refresh.</summary>
+internal sealed record ChangeRow(string Path, string Action, bool DryRun, long Objects, long Bytes);
+
+/// <summary>Result of <c>cp</c>.</summary>
+internal sealed record CopySummary(string Source, string Destination, long Files, long Bytes, long Failed);

@@ -1,0 +1,65 @@
+using System.Text.RegularExpressions;
+using Forebay.Admin.Metrics;
+using Xunit;
+
+namespace Forebay.Admin.Tests;
+
+public sealed partial class MetricsTests : AdminFixture
+{
+    [Fact]
+    public async Task ScrapingNeedsNoCredentialsHereAndShowsTheNodesFigures()
+    {
+        using var anonymous = new HttpClient { BaseAddress = Address };
+
+        string text = await anonymous.GetStringAsync("/metrics");
+
+        Assert.Contains("forebay_cache_hit_bytes_total{mount=\"data\"} 75\n", text);
+        Assert.Contains("forebay_tier_used_bytes{tier=\"/var/cache\\\\x\",medium=\"SSD\"} 500\n", text);
+        Assert.DoesNotContain("forebay_mount_total_bytes", text);
+        Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches(Line(), line));
+    }
+
+    [Fact]
+    public void NamesFollowTheConventionAndAreUnique()
+    {
+        Assert.Equal(MetricCatalog.All.Count, MetricCatalog.All.Select(metric => metric.Name).Distinct().Count());
+        Assert.All(MetricCatalog.All, metric =>
+        {
+            Assert.Matches("^forebay_[a-z0-9_]+$", metric.Name);
+            Assert.Equal(metric.Type == MetricType.Counter, metric.Name.EndsWith("_total", StringComparison.Ordinal));
+            Assert.EndsWith(".", metric.Help);
+        });
+    }
+
+    [Fact]
+    public void ASampleOutsideTheCatalogueIsABug()
+    {
+        var sink = new MetricSink();
+
+        Assert.Throws<ArgumentException>(() => sink.Add(new MetricDefinition("forebay_x", MetricType.Gauge, "1", "X.", []), 1));
+        Assert.Throws<ArgumentException>(() => sink.Add(MetricCatalog.HitBytes, 1));
+        sink.Add(MetricCatalog.S3Requests, 1, "GetObject", "2");
+    }
+
+    [Fact]
+    public void TheDocumentationIsTheCatalogue()
+    {
+        string root = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(root, "Forebay.slnx")))
+        {
+            root = Path.GetDirectoryName(root)!;
+        }
+
+        string file = Path.Combine(root, "docs", "METRICS.md");
+        if (Environment.GetEnvironmentVariable("FOREBAY_UPDATE_DOCS") == "1")
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllText(file, MetricCatalog.ToMarkdown());
+        }
+
+        Assert.True(File.ReadAllText(file) == MetricCatalog.ToMarkdown(), "docs/METRICS.md is outdated: run this test with FOREBAY_UPDATE_DOCS=1");
+    }
+
+    [GeneratedRegex("^(# (HELP|TYPE) forebay_[a-z0-9_]+ .+|forebay_[a-z0-9_]+(\\{([a-z_]+=\"[^\"]*\",?)+\\})? [0-9.E+-]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Line();
+}
