@@ -129,6 +129,22 @@ public sealed class S3FaultTests
         Assert.Equal(["c", "d"], page.Entries.Select(entry => entry.Name));
     }
 
+    /// <summary>AWS lists a prefix entry again when only the entry itself is given as start-after; radosgw does not.</summary>
+    [Theory]
+    [InlineData("/", "d/", "start-after=d%2F%F4%8F%BF%BF ")]
+    [InlineData("/", "d/e", "start-after=d%2F%F4%8F%BF%BF ")]
+    [InlineData("/", "d", "start-after=d ")]
+    [InlineData(null, "d/", "start-after=d%2F ")]
+    public async Task BehindAPrefixEntryTheStoreIsAskedToSkipAllKeysBelow(string? delimiter, string after, string expected)
+    {
+        await using HttpFaults server = new((_, _) => HttpFaults.Reply("200 OK", "", Listing([], truncated: false)));
+        await using IUnderStore store = Open(server);
+
+        await store.ListAsync(new ListQuery("", delimiter, after, 2), null, _token);
+
+        Assert.Contains(expected, server.Requests[0], StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task ListingsWithoutQuotesOrEncodingGiveTheSameTokensAsHeaders()
     {
