@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Forebay.Cli.Demo;
+using Forebay.Cli.Serve;
+using Forebay.Cli.Verbs;
+
+namespace Forebay.Cli;
+
+/// <summary>The command line: parsing in one layer, the work in calls that a test can make.</summary>
+internal static class CommandLine
+{
+    /// <summary>Runs one command and gives its exit code.</summary>
+    public static Task<int> RunAsync(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
+    {
+        ParseResult parsed = Create().Parse(arguments);
+        if (parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or ExamplesHelpAction))
+        {
+            foreach (System.CommandLine.Parsing.ParseError fault in parsed.Errors)
+            {
+                error.WriteLine($"forebay: {fault.Message}");
+            }
+
+            string command = CommandExamples.PathOf(parsed.CommandResult.Command);
+            error.WriteLine($"Run \"{command} --help\" for what it takes.");
+            return Task.FromResult(ExitCode.Usage);
+        }
+
+        // Termination is handled where something must be drained; everything else may end at once.
+        return parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
+    }
+
+    /// <summary>All commands.</summary>
+    public static RootCommand Create()
+    {
+        RootCommand root = new("Serves any bucket or directory as an S3 endpoint at local speed, through a checksummed disk cache.");
+        root.Subcommands.Add(ServeCommand.Create());
+        root.Subcommands.Add(DemoCommand.Create());
+        foreach (Command verb in VerbCommands.All)
+        {
+            root.Subcommands.Add(verb);
+        }
+
+        root.Subcommands.Add(CompletionCommand.Create());
+        root.Subcommands.Add(VersionCommand.Create());
+        root.WithExamples("forebay demo", "forebay serve --mount data=s3://bucket/prefix", "forebay COMMAND --help");
+        foreach (Option option in root.Options)
+        {
+            if (option is HelpOption help && help.Action is HelpAction action)
+            {
+                help.Action = new ExamplesHelpAction(action);
+            }
+        }
+
+        return root;
+    }
+
+    /// <summary>The usual help, with the command's examples behind it.</summary>
+    private sealed class ExamplesHelpAction(HelpAction help) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            int result = help.Invoke(parseResult);
+            IReadOnlyList<string> examples = CommandExamples.Of(parseResult.CommandResult.Command);
+            TextWriter output = parseResult.InvocationConfiguration.Output;
+            if (examples.Count > 0)
+            {
+                output.WriteLine("Examples:");
+                foreach (string example in examples)
+                {
+                    output.WriteLine($"  {example}");
+                }
+
+                output.WriteLine();
+            }
+
+            return result;
+        }
+    }
+}
