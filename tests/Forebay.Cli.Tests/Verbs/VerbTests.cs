@@ -1,3 +1,4 @@
+#pragma warning disable CA1001 // String writers hold nothing to dispose.
 using System.Text.Json;
 using Forebay.Admin.Api;
 using Forebay.Admin.Client;
@@ -75,7 +76,7 @@ public sealed class VerbTests : AdminFixture
         Assert.Equal("hello", await File.ReadAllTextAsync(Path.Combine(_directory, "tree", "a b+c%20.txt")));
         Assert.Equal(10, new FileInfo(Path.Combine(_directory, "tree/dir/sub/two.bin")).Length);
         Assert.Equal((5, 0), (json.RootElement.GetProperty("files").GetInt32(), json.RootElement.GetProperty("failed").GetInt32()));
-        Assert.Empty(Directory.EnumerateFiles(_directory, "*.part", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }));
+        Assert.Empty(Directory.EnumerateFiles(_directory, "*.part", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }));
     }
 
     [Fact]
