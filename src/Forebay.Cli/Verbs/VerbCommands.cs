@@ -17,7 +17,7 @@ internal static class VerbCommands
         Ls(), Stat(), Cat(), Cp(), Du(), Load(), Free(), Pin("pin", pinned: true), Pin("unpin", pinned: false), Refresh(), Status(),
     ];
 
-    private static Command Ls()
+    private static Verb Ls()
     {
         Argument<string> path = new("PATH") { Description = PathHelp, DefaultValueFactory = static _ => "/" };
         Option<bool> recursive = new("--recursive", "-r") { Description = "All objects below, without prefixes." };
@@ -26,7 +26,7 @@ internal static class VerbCommands
             .WithExamples("forebay ls /", "forebay ls -r /data/train/ --output json");
     }
 
-    private static Command Stat()
+    private static Verb Stat()
     {
         Argument<string[]> paths = Paths();
         return new Verb("stat", "Shows objects and what of them is cached.", paths)
@@ -34,7 +34,7 @@ internal static class VerbCommands
             .WithExamples("forebay stat /data/model.safetensors");
     }
 
-    private static Command Cat()
+    private static Verb Cat()
     {
         Argument<string[]> paths = Paths();
         return new Verb("cat", "Writes the bytes of objects to the standard output.", paths)
@@ -46,7 +46,7 @@ internal static class VerbCommands
             .WithExamples("forebay cat /data/notes.txt", "forebay cat /data/part-0 /data/part-1 | sha256sum");
     }
 
-    private static Command Cp()
+    private static Verb Cp()
     {
         Argument<string> source = new("PATH") { Description = PathHelp };
         Argument<string> destination = new("DESTINATION") { Description = "Local file or directory; a file appears only when it is whole." };
@@ -57,7 +57,7 @@ internal static class VerbCommands
             .WithExamples("forebay cp /data/model.bin .", "forebay cp -r /data/train/ ./train");
     }
 
-    private static Command Du()
+    private static Verb Du()
     {
         Argument<string[]> paths = Paths();
         return new Verb("du", "Sums up objects and bytes below paths and how much of them is cached.", paths)
@@ -65,7 +65,7 @@ internal static class VerbCommands
             .WithExamples("forebay du /data/", "forebay du /data/train/ /data/test/ --output json");
     }
 
-    private static Command Load()
+    private static Verb Load()
     {
         Argument<string[]> paths = new("PATH") { Description = PathHelp, Arity = ArgumentArity.ZeroOrMore };
         Option<bool> wait = new("--wait", "-w") { Description = "Show the progress and end with the load." };
@@ -99,7 +99,7 @@ internal static class VerbCommands
             .WithExamples("forebay load --wait /data/train/", "forebay load --pin /models/llm/", "forebay load --list");
     }
 
-    private static Command Free()
+    private static Verb Free()
     {
         Argument<string[]> paths = Paths();
         Option<bool> pinnedToo = new("--pinned-too") { Description = "Drop pinned objects as well." };
@@ -110,7 +110,7 @@ internal static class VerbCommands
             .WithExamples("forebay free --dry-run /data/old/", "forebay free /data/old/");
     }
 
-    private static Command Pin(string name, bool pinned)
+    private static Verb Pin(string name, bool pinned)
     {
         Argument<string[]> paths = Paths();
         string help = pinned ? "Forbids the eviction of what is or will be cached below paths." : "Allows the eviction of what is cached below paths again.";
@@ -119,7 +119,7 @@ internal static class VerbCommands
             .WithExamples($"forebay {name} /models/llm/");
     }
 
-    private static Command Refresh()
+    private static Verb Refresh()
     {
         Argument<string[]> paths = Paths();
         return new Verb("refresh", "Forgets metadata below paths, so that a change at the source is seen at once.", paths)
@@ -127,7 +127,7 @@ internal static class VerbCommands
             .WithExamples("forebay refresh /data/model.bin", "forebay refresh /data/");
     }
 
-    private static Command Status()
+    private static Verb Status()
         => new Verb("status", "Shows mount points, tiers and their figures since the node started.")
             .Does((session, _, token) => NamespaceVerbs.StatusAsync(session, token))
             .WithExamples("forebay status", "forebay status --output json");
