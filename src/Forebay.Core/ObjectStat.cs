@@ -19,6 +19,10 @@ public sealed record ObjectStat(string Key, long Length, VersionToken Token, Dat
 /// <summary>Descriptive headers of an object; null members were not sent by the under-store.</summary>
 public sealed record ObjectHeaders
 {
+    // Before Empty: static members are made in the order of the text.
+    private static readonly IReadOnlyDictionary<string, string> EmptyMetadata
+        = new Dictionary<string, string>(StringComparer.Ordinal);
+
     /// <summary>An object without any of them.</summary>
     public static ObjectHeaders Empty { get; } = new();
 
@@ -48,7 +52,4 @@ public sealed record ObjectHeaders
 
     /// <summary>User metadata: names without <c>x-amz-meta-</c>, lower case; values as sent. At most 2 KiB on S3.</summary>
     public IReadOnlyDictionary<string, string> UserMetadata { get; init; } = EmptyMetadata;
-
-    private static readonly IReadOnlyDictionary<string, string> EmptyMetadata
-        = new Dictionary<string, string>(StringComparer.Ordinal);
 }
