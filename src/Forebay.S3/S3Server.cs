@@ -1,12 +1,14 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Forebay.Core;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -35,7 +37,7 @@ public sealed class S3Server : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(loggerFactory);
         _endpoint = endpoint;
         _logger = loggerFactory.CreateLogger<S3Server>();
-        var kestrel = new KestrelServerOptions { ApplicationServices = new LoggingServices(loggerFactory) };
+        var kestrel = new KestrelServerOptions { ApplicationServices = CreateServices(options, loggerFactory) };
         Configure(kestrel, options, endpoint);
         transport ??= CreateSocketTransport(loggerFactory);
         _server = new KestrelServer(Options.Create(kestrel), transport, loggerFactory);
@@ -106,6 +108,21 @@ public sealed class S3Server : IAsyncDisposable
         return default;
     }
 
+    /// <summary>TLS asks for Kestrel's own metrics, whose type is internal, so only then a container is built.</summary>
+    private static IServiceProvider CreateServices(S3Options options, ILoggerFactory loggerFactory)
+    {
+        if (options.Tls is null)
+        {
+            return new LoggingServices(loggerFactory);
+        }
+
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddMetrics();
+        builder.Services.AddSingleton(loggerFactory);
+        return builder.Services.BuildServiceProvider();
+    }
+
     private static async Task CountAsync(ConnectionDelegate next, ConnectionContext connection, S3Counters counters)
     {
         counters.ConnectionOpened();
@@ -140,7 +157,7 @@ public sealed class S3Server : IAsyncDisposable
         }
     }
 
-    /// <summary>All that Kestrel asks of a container when it is configured in code.</summary>
+    /// <summary>All that Kestrel asks of a container when it is configured in code and serves no TLS.</summary>
     private sealed class LoggingServices(ILoggerFactory loggerFactory) : IServiceProvider
     {
         public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? loggerFactory : null;
