@@ -2,12 +2,14 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Forebay.Core;
 using Forebay.S3.Sending;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -36,7 +38,7 @@ public sealed class S3Server : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(loggerFactory);
         _endpoint = endpoint;
         _logger = loggerFactory.CreateLogger<S3Server>();
-        var kestrel = new KestrelServerOptions { ApplicationServices = new LoggingServices(loggerFactory) };
+        var kestrel = new KestrelServerOptions { ApplicationServices = CreateServices(options, loggerFactory) };
         Configure(kestrel, options, endpoint);
         transport ??= CreateSocketTransport(loggerFactory);
         _server = new KestrelServer(Options.Create(kestrel), transport, loggerFactory);
@@ -107,6 +109,21 @@ public sealed class S3Server : IAsyncDisposable
         return default;
     }
 
+    /// <summary>TLS asks for Kestrel's own metrics, whose type is internal, so only then a container is built.</summary>
+    private static IServiceProvider CreateServices(S3Options options, ILoggerFactory loggerFactory)
+    {
+        if (options.Tls is null)
+        {
+            return new LoggingServices(loggerFactory);
+        }
+
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddMetrics();
+        builder.Services.AddSingleton(loggerFactory);
+        return builder.Services.BuildServiceProvider();
+    }
+
     private static async Task ServeAsync(ConnectionDelegate next, ConnectionContext connection, S3Endpoint endpoint)
     {
         if (endpoint.Egress is not null)
@@ -146,7 +163,7 @@ public sealed class S3Server : IAsyncDisposable
         }
     }
 
-    /// <summary>All that Kestrel asks of a container when it is configured in code.</summary>
+    /// <summary>All that Kestrel asks of a container when it is configured in code and serves no TLS.</summary>
     private sealed class LoggingServices(ILoggerFactory loggerFactory) : IServiceProvider
     {
         public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? loggerFactory : null;

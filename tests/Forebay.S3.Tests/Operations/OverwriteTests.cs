@@ -84,7 +84,7 @@ public sealed class OverwriteTests : IAsyncLifetime
         using var received = new MemoryStream();
         await Assert.ThrowsAnyAsync<Exception>(() => response.Content.CopyToAsync(received));
 
-        Assert.True(received.Length <= 600_000, $"{received.Length} bytes arrived");
+        Assert.True(received.Length < 900_000, $"{received.Length} bytes arrived");
         Assert.Equal(old[..(int)received.Length], received.ToArray());
         Assert.Equal(1, _server.Endpoint.Counters.BodiesAborted);
         Assert.Equal(0, _server.Bucket.OpenReaders);
@@ -96,7 +96,6 @@ public sealed class OverwriteTests : IAsyncLifetime
     [InlineData(false)]
     public async Task AClientThatLeavesReleasesItsReaderWithoutAWarning(bool waitingForTheSource)
     {
-        var left = new TaskCompletionSource();
         var reached = new TaskCompletionSource();
         _server.Bucket.MaxPiece = 1 << 20;
         _server.Bucket.Put("x", new byte[64 << 20]);
@@ -105,7 +104,6 @@ public sealed class OverwriteTests : IAsyncLifetime
             if (offset >= 2 << 20)
             {
                 reached.TrySetResult();
-                using CancellationTokenRegistration registration = token.Register(() => left.TrySetResult());
                 if (waitingForTheSource)
                 {
                     await Task.Delay(Timeout.InfiniteTimeSpan, token);
@@ -120,7 +118,8 @@ public sealed class OverwriteTests : IAsyncLifetime
             byte[] buffer = new byte[1 << 20];
             while (!reached.Task.IsCompleted)
             {
-                await socket.ReceiveAsync(buffer, timeout.Token);
+                // The last bytes may be here before the server says it reached the place, and nothing follows them then.
+                await Task.WhenAny(reached.Task, socket.ReceiveAsync(buffer, timeout.Token).AsTask());
             }
         }
 
