@@ -1,3 +1,4 @@
+using Xunit;
 using Forebay.Core;
 
 namespace Forebay.Core.Tests;
