@@ -26,6 +26,12 @@ public sealed partial class Tier : IDisposable
     private readonly Dictionary<VersionId, TierEntry> _entries = [];
     private readonly Dictionary<int, int> _keys = [];
     private readonly HashSet<VersionId> _pendingDeletes = [];
+
+    /// <summary>Data files whose names are about to be removed, outside the lock: no new file may take such a name.</summary>
+    private readonly HashSet<(VersionId Id, int Generation)> _unlinking = [];
+
+    /// <summary>What was removed since the start-up scan began: the scan's snapshot still shows it. Empty afterwards.</summary>
+    private readonly HashSet<VersionId> _removedDuringScan = [];
     private readonly long[] _ownerBytes;
     private readonly PinSet _pins = new();
     private long _storedBytes;
@@ -73,6 +79,8 @@ public sealed partial class Tier : IDisposable
 
     /// <summary>Bytes used on the disk: stored pages, unlinked files that are still held, and the index.</summary>
     public long UsedBytes => Volatile.Read(ref _storedBytes) + Volatile.Read(ref _heldBytes) + Volatile.Read(ref _indexBytes);
+
+    internal long IndexBytes => Volatile.Read(ref _indexBytes);
 
     /// <summary>Objects with at least one page.</summary>
     public long Objects
@@ -137,7 +145,7 @@ public sealed partial class Tier : IDisposable
                     return known.File;
                 }
             }
-            else if (_startupScanDone || _pendingDeletes.Contains(version.Id))
+            else if (_startupScanDone || _removedDuringScan.Contains(version.Id))
             {
                 return null;
             }
@@ -178,7 +186,7 @@ public sealed partial class Tier : IDisposable
 
             var entry = new TierEntry(this, version.Id, 0, owner)
             {
-                Generation = known is null ? 0 : known.Generation + 1,
+                Generation = FreeGenerationLocked(version.Id),
                 IsPinned = _pins.Covers(version),
                 UsedAtSeconds = Volatile.Read(ref _nowSeconds),
             };
@@ -186,6 +194,7 @@ public sealed partial class Tier : IDisposable
             entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true);
             AddLocked(entry);
             _policy.Add(entry);
+            _openFiles.Opened(entry.File);
             made = entry.File;
         }
 
@@ -207,7 +216,12 @@ public sealed partial class Tier : IDisposable
                 return 0;
             }
 
-            return entry.File?.Pages.PresentBytes ?? Math.Min(entry.SizeBytes, version.Length);
+            if (entry.File is not null)
+            {
+                return entry.File.Pages.PresentBytes;
+            }
+
+            return entry.IsWhole ? version.Length : Math.Min(entry.SizeBytes, Math.Max(0, version.Length - 1));
         }
     }
 
@@ -263,8 +277,16 @@ public sealed partial class Tier : IDisposable
     /// <summary>Pins or unpins all versions of the keys below a prefix, now and later, also after a restart.</summary>
     public void SetPin(UnderStoreId store, string prefix, bool pinned)
     {
-        _index.SetPin(store.Value, prefix, pinned);
-        List<ObjectRow> rows = Rows().ToList();
+        try
+        {
+            _index.SetPin(store.Value, prefix, pinned);
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
+            throw new ForebayException(ErrorKind.Unavailable, $"The index of {Path} cannot be written, so nothing was {(pinned ? "pinned" : "unpinned")}: {e.Message}", e);
+        }
+
         lock (_lock)
         {
             if (pinned)
@@ -276,7 +298,19 @@ public sealed partial class Tier : IDisposable
                 _pins.Remove(store.Value, prefix);
             }
 
-            foreach (ObjectRow row in rows)
+            // Loaded files first: what is being filled may have no row yet.
+            foreach (TierEntry entry in _entries.Values)
+            {
+                if (entry.File is not null)
+                {
+                    entry.IsPinned = _pins.Covers(entry.File.Version);
+                }
+            }
+        }
+
+        foreach (ObjectRow row in Rows())
+        {
+            lock (_lock)
             {
                 if (_entries.TryGetValue(row.Version.Id, out TierEntry? entry))
                 {
@@ -332,7 +366,7 @@ public sealed partial class Tier : IDisposable
     internal SafeFileHandle OpenData(CacheFile file)
     {
         bool isNew = file.Pages.PresentCount == 0;
-        SafeFileHandle handle = LocalFile.Open(_directory.DataPath(file.Version.Id, file.Generation), create: isNew);
+        SafeFileHandle handle = LocalFile.Open(_directory.DataPath(file.Version.Id, file.Generation), create: isNew, truncate: isNew);
         try
         {
             if (isNew)
@@ -344,7 +378,6 @@ public sealed partial class Tier : IDisposable
                 throw new TierIOException("open", "a cache file of another length", 0);
             }
 
-            _openFiles.Opened(file);
             return handle;
         }
         catch
@@ -375,24 +408,41 @@ public sealed partial class Tier : IDisposable
 
     internal void CountCorruptPage() => Interlocked.Increment(ref _corruptPages);
 
-    /// <summary>A file that cannot be opened any more is forgotten; its bytes are fetched again.</summary>
+    /// <summary>
+    /// A file that cannot be opened: one that is missing, damaged or was to be made is forgotten, its bytes are fetched again. Any other failure
+    /// (no descriptors left, a failing disk) says nothing of its bytes: it is only unloaded and tried again later.
+    /// </summary>
     internal void DropUnusable(CacheFile file, TierIOException error)
     {
-        if (error.Errno != Native.NoSuchFile)
+        bool wasEmpty = file.Pages.PresentCount == 0;
+        bool isDamaged = error.Errno is Native.NoSuchFile or 0;
+        if (wasEmpty || error.Errno != Native.NoSuchFile)
         {
             ReportFailure(error);
         }
 
+        bool isRemoved = false;
         lock (_lock)
         {
             if (_entries.TryGetValue(file.Version.Id, out TierEntry? entry) && ReferenceEquals(entry.File, file))
             {
-                RemoveLocked(entry);
+                if (wasEmpty || isDamaged)
+                {
+                    isRemoved = true;
+                    RemoveLocked(entry);
+                }
+                else if (file.TryDetach())
+                {
+                    entry.IsWhole = file.IsWhole;
+                    entry.File = null;
+                }
             }
         }
 
-        file.Retire();
-        WakeMaintenance();
+        if (isRemoved)
+        {
+            Discard(file.Entry, file, file.Entry.SizeBytes);
+        }
     }
 
     internal void OnRetiredFileClosed(TierEntry entry) => Interlocked.Add(ref _heldBytes, -entry.SizeBytes);
@@ -499,6 +549,12 @@ public sealed partial class Tier : IDisposable
         }
 
         _pendingDeletes.Add(entry.Id);
+        _unlinking.Add((entry.Id, entry.Generation));
+        if (!_startupScanDone)
+        {
+            _removedDuringScan.Add(entry.Id);
+        }
+
         _storedBytes -= entry.SizeBytes;
         if (entry.Owner >= 0)
         {
@@ -514,6 +570,17 @@ public sealed partial class Tier : IDisposable
 
     /// <summary>32 bits of a key: a collision only costs a stat that could have been spared.</summary>
     private static int ObjectHash(UnderStoreId store, string key) => HashCode.Combine(store.Value, key);
+
+    private int FreeGenerationLocked(VersionId id)
+    {
+        int generation = 0;
+        while (_unlinking.Contains((id, generation)))
+        {
+            generation++;
+        }
+
+        return generation;
+    }
 
     private void DiscardVictims(List<TierEntry>? victims)
     {
@@ -538,6 +605,11 @@ public sealed partial class Tier : IDisposable
         catch (TierIOException e)
         {
             ReportFailure(e);
+        }
+
+        lock (_lock)
+        {
+            _unlinking.Remove((entry.Id, entry.Generation));
         }
 
         WakeMaintenance();
@@ -567,7 +639,7 @@ public sealed partial class Tier : IDisposable
         {
             if (!_entries.TryGetValue(version.Id, out TierEntry? entry))
             {
-                if (_startupScanDone || pages is null || _pendingDeletes.Contains(version.Id))
+                if (_startupScanDone || pages is null || _removedDuringScan.Contains(version.Id))
                 {
                     return null;
                 }
@@ -578,6 +650,7 @@ public sealed partial class Tier : IDisposable
             if (entry.File is null && pages is not null)
             {
                 entry.File = new CacheFile(this, entry, row.Version, row.Generation, pages, isNew: false);
+                _openFiles.Opened(entry.File);
             }
 
             return entry.File;
@@ -623,6 +696,7 @@ public sealed partial class Tier : IDisposable
             Generation = row.Generation,
             IsPinned = _pins.Covers(row.Version),
             UsedAtSeconds = (int)row.UsedAtSeconds,
+            IsWhole = row.IsWhole,
         };
         entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
         AddLocked(entry);
@@ -640,11 +714,11 @@ public sealed partial class Tier : IDisposable
     {
         try
         {
-            return TierIndex.Open(directory.IndexPath);
+            return OpenReadable(directory.IndexPath);
         }
-        catch (SqliteException e) when (e.SqliteErrorCode is 11 or 26)
+        catch (SqliteException e) when (e.SqliteErrorCode is 1 or 11 or 26)
         {
-            // SQLITE_CORRUPT or SQLITE_NOTADB: the cached bytes cannot be told apart without it. Keep it for a look, begin anew;
+            // SQLITE_ERROR (a table is missing), SQLITE_CORRUPT or SQLITE_NOTADB: the cached bytes cannot be told apart without it. Keep it for a look, begin anew;
             // the data files become orphans and are removed in the background.
             string aside = $"{directory.IndexPath}.damaged-{time.GetUtcNow():yyyyMMddHHmmss}";
             File.Move(directory.IndexPath, aside, overwrite: true);
@@ -655,6 +729,21 @@ public sealed partial class Tier : IDisposable
         catch (SqliteException e)
         {
             throw new ForebayException(ErrorKind.Unavailable, $"The index {directory.IndexPath} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    private static TierIndex OpenReadable(string path)
+    {
+        TierIndex index = TierIndex.Open(path);
+        try
+        {
+            _ = index.Pins();
+            return index;
+        }
+        catch
+        {
+            index.Dispose();
+            throw;
         }
     }
 
