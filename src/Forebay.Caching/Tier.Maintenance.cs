@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using Forebay.Caching.Eviction;
 using Forebay.Core;
 using Microsoft.Data.Sqlite;
 using Microsoft.Win32.SafeHandles;
@@ -12,6 +13,7 @@ public sealed partial class Tier
     private const int SuspendSeconds = 10;
     private const int CommitDelayMilliseconds = 20;
     private const int MostChangesPerCommit = 4096;
+    private const int VictimsPerSlice = 64;
     private readonly ConcurrentQueue<CacheFile> _dirty = new();
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly OpenFiles _openFiles;
@@ -265,16 +267,28 @@ public sealed partial class Tier
 
     private void EvictToLowWatermark()
     {
-        List<TierEntry>? victims = null;
-        lock (_lock)
+        if (UsedBytes <= Options.HighWatermark * Volatile.Read(ref _effectiveQuotaBytes))
         {
-            if (UsedBytes > Options.HighWatermark * _effectiveQuotaBytes)
-            {
-                MakeRoomLocked(Options.LowWatermark * _effectiveQuotaBytes, ref victims);
-            }
+            return;
         }
 
-        DiscardVictims(victims);
+        // In slices: the lock is held briefly, and room is given out again only about as fast as files are really unlinked.
+        List<TierEntry>? victims;
+        do
+        {
+            victims = null;
+            lock (_lock)
+            {
+                double target = Options.LowWatermark * _effectiveQuotaBytes;
+                while (UsedBytes > target && (victims?.Count ?? 0) < VictimsPerSlice && _policy.TryEvict(out EvictionNode? node))
+                {
+                    TakeVictimLocked((TierEntry)node, ref victims);
+                }
+            }
+
+            DiscardVictims(victims);
+        }
+        while (victims is { Count: VictimsPerSlice } && !_stop);
     }
 
     private void CloseIdleFiles()

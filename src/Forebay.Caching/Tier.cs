@@ -136,9 +136,10 @@ public sealed partial class Tier : IDisposable
     /// <remarks>Reads one row of the index when the object was not used since start.</remarks>
     public CacheFile? Find(ObjectVersion version)
     {
+        TierEntry? known;
         lock (_lock)
         {
-            if (_entries.TryGetValue(version.Id, out TierEntry? known))
+            if (_entries.TryGetValue(version.Id, out known))
             {
                 if (known.File is not null)
                 {
@@ -151,7 +152,7 @@ public sealed partial class Tier : IDisposable
             }
         }
 
-        return LoadFromIndex(version);
+        return LoadFromIndex(version, known);
     }
 
     /// <summary>Finds or makes the cached file of a version; null when it cannot be stored here: too large, or the directory is failing.</summary>
@@ -390,7 +391,7 @@ public sealed partial class Tier : IDisposable
     internal void ReportFailure(TierIOException error)
     {
         Interlocked.Increment(ref _ioErrors);
-        Volatile.Write(ref _suspendedUntil, _time.GetTimestamp() + (_time.TimestampFrequency * SuspendSeconds));
+        Suspend();
         _problem = error.IsNoSpace
             ? "the disk is full: serving through until there is room"
             : $"{error.Message}: serving through, next try within {SuspendSeconds} s";
@@ -480,6 +481,8 @@ public sealed partial class Tier : IDisposable
 
         return granted;
     }
+
+    private void Suspend() => Volatile.Write(ref _suspendedUntil, _time.GetTimestamp() + (_time.TimestampFrequency * SuspendSeconds));
 
     private bool IsSuspended => _time.GetTimestamp() < Volatile.Read(ref _suspendedUntil);
 
@@ -615,7 +618,8 @@ public sealed partial class Tier : IDisposable
         WakeMaintenance();
     }
 
-    private CacheFile? LoadFromIndex(ObjectVersion version)
+    /// <summary>Loads a file by its row. When <paramref name="expected"/> was dropped or made anew meanwhile, the row is of the past and not used.</summary>
+    private CacheFile? LoadFromIndex(ObjectVersion version, TierEntry? expected)
     {
         (ObjectRow Row, List<ExtentRow> Extents)? found;
         try
@@ -624,7 +628,9 @@ public sealed partial class Tier : IDisposable
         }
         catch (SqliteException e)
         {
+            // Not "nothing is cached": nothing new may take the place of what cannot be read just now.
             ReportIndexFailure(e);
+            Suspend();
             return null;
         }
 
@@ -645,6 +651,10 @@ public sealed partial class Tier : IDisposable
                 }
 
                 entry = RegisterLocked(row);
+            }
+            else if (expected is not null && !ReferenceEquals(entry, expected))
+            {
+                return entry.File;
             }
 
             if (entry.File is null && pages is not null)
