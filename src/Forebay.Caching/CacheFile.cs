@@ -440,20 +440,26 @@ public sealed class CacheFile : IFileReference
         lock (_lock)
         {
             retire = _whole;
-            if (!retire && Pages.Clear(page))
+            if (!retire)
             {
+                if (!Pages.Clear(page))
+                {
+                    // Another reader found it first, and has counted it.
+                    return;
+                }
+
                 // The page's room stays reserved for the bytes that replace it.
                 _reserved.Add(page);
             }
         }
 
-        _tier.CountCorruptPage();
         if (retire)
         {
             _tier.Replace(this);
             return;
         }
 
+        _tier.CountCorruptPage();
         MarkDirty();
     }
 }

@@ -100,7 +100,7 @@ public sealed partial class Tier
         return fresh;
     }
 
-    private static void CopyGoodPages(CacheFile damaged, SafeFileHandle from, CacheFile fresh)
+    private void CopyGoodPages(CacheFile damaged, SafeFileHandle from, CacheFile fresh)
     {
         if (!fresh.TryAcquire(out _))
         {
@@ -115,15 +115,20 @@ public sealed partial class Tier
                 Span<byte> bytes = buffer.AsSpan(0, damaged.LengthOf(page));
                 uint checksum = damaged.Pages.ChecksumOf(page);
                 bool good = LocalFile.Read(from, bytes, damaged.Pages.OffsetOf(page)) == bytes.Length && Crc32C.Compute(bytes) == checksum;
-                if (good && fresh.Reserve(page) == ReserveStatus.Reserved && fresh.Write(damaged.Pages.OffsetOf(page), bytes))
+                if (!good)
+                {
+                    CountCorruptPage();
+                }
+                else if (fresh.Reserve(page) == ReserveStatus.Reserved && fresh.Write(damaged.Pages.OffsetOf(page), bytes))
                 {
                     fresh.Commit(page, checksum);
                 }
             }
         }
-        catch (TierIOException)
+        catch (TierIOException e)
         {
             // What was not copied is fetched again.
+            ReportFailure(e);
         }
         finally
         {

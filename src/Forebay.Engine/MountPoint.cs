@@ -194,7 +194,15 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
             return new Opening(entry, null);
         }
 
-        return new Opening(entry, Fills.Adopt(FillContext, file, read, requestId));
+        try
+        {
+            return new Opening(entry, Fills.Adopt(FillContext, file, read, requestId));
+        }
+        catch
+        {
+            await read.DisposeAsync();
+            throw;
+        }
     }
 
     private ForebayException Missing(string key) => new(ErrorKind.NotFound, $"'{key}' does not exist in '{Name}'.");

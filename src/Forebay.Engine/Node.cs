@@ -20,16 +20,19 @@ public sealed class Node : INode, IAsyncDisposable
     private readonly MountPoint[] _mountPoints;
     private readonly Dictionary<string, MountPoint> _byName;
     private readonly PassThroughBuffers _passThrough;
+    private readonly FillTable _fills;
     private readonly LoadTable _loads;
     private readonly DateTimeOffset _startedAt;
 
-    private Node(NodeOptions options, PageCache cache, MountPoint[] mountPoints, PassThroughBuffers passThrough, TimeProvider time)
+    private Node(NodeOptions options, PageCache cache, MountPoint[] mountPoints, FillTable fills, BufferPool fillBuffers, PassThroughBuffers passThrough, TimeProvider time)
     {
         _options = options;
         _cache = cache;
         _mountPoints = [.. mountPoints.OrderBy(mount => mount.Name, StringComparer.Ordinal)];
         _byName = mountPoints.ToDictionary(mount => mount.Name, StringComparer.Ordinal);
+        _fills = fills;
         _passThrough = passThrough;
+        FillBuffers = fillBuffers;
         _loads = new LoadTable(time);
         _startedAt = time.GetUtcNow();
     }
@@ -53,15 +56,37 @@ public sealed class Node : INode, IAsyncDisposable
         TierOwner[] owners = [.. options.MountPoints.Select((mount, i) => new TierOwner(stores[i].Id, mount.Prefix, mount.QuotaBytes, mount.CacheTtl))];
         OpenFileBudget files = OpenFileBudget.Raise(options.Limits.MaxConnections, options.Fill.MaxConcurrentRanges * options.MountPoints.Count);
         int filesPerTier = Math.Clamp(files.CachedFiles / Math.Max(1, options.Tiers.Count), 64, 16_384);
-        PageCache cache = PageCache.Open(options.Tiers, new TierOwners(owners, filesPerTier), time);
+        PageCache cache;
+        try
+        {
+            cache = PageCache.Open(options.Tiers, new TierOwners(owners, filesPerTier), time);
+        }
+        catch
+        {
+            foreach (IUnderStore store in stores)
+            {
+                // They were never used: there is nothing to wait for.
+                _ = store.DisposeAsync().AsTask();
+            }
+
+            throw;
+        }
 
         var fills = new FillTable();
         var buffers = new BufferPool(FillBufferBytes, options.Fill.MaxConcurrentRanges);
         var passThrough = new PassThroughBuffers(PassThroughBufferBytes, (int)Math.Clamp(options.MemoryLimitBytes / 8 / PassThroughBufferBytes, 8, 256));
         MountPoint[] mounts = [.. options.MountPoints.Select((mount, i)
             => new MountPoint(WithinMemory(mount, options), stores[i], i, cache, fills, options.Fill, buffers, passThrough, time))];
-        return new Node(options, cache, mounts, passThrough, time);
+        return new Node(options, cache, mounts, fills, buffers, passThrough, time);
     }
+
+    /// <summary>Buffers of fills; none is out when nothing runs.</summary>
+    internal BufferPool FillBuffers { get; }
+
+    /// <summary>Buffers of reads past the cache; none is out when nothing runs.</summary>
+    internal PassThroughBuffers PassThroughBuffers => _passThrough;
+
+    internal PageCache Cache => _cache;
 
     /// <inheritdoc/>
     public IMountPoint? Find(string name) => _byName.GetValueOrDefault(name);
@@ -208,6 +233,7 @@ public sealed class Node : INode, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _loads.DisposeAsync();
+        await _fills.DisposeAsync();
         foreach (MountPoint mount in _mountPoints)
         {
             await mount.DisposeAsync();
@@ -320,6 +346,7 @@ public sealed class Node : INode, IAsyncDisposable
         string fullKey = mount.FullKey(path.Key);
         return _cache.Enumerate(mount.UnderStore, fullKey)
             .Select(cached => cached.Version)
+            .Distinct()
             .Where(version => path.IsTree || version.Key.Length == fullKey.Length || version.Key[fullKey.Length] == '/')
             .ToList();
     }
@@ -337,8 +364,8 @@ public sealed class Node : INode, IAsyncDisposable
 
     private async ValueTask LoadOneAsync(LoadJob job, MountPoint mount, ObjectStat stat, CancellationToken cancellationToken)
     {
-        long present = PresentBytes(mount, stat);
-        if (present == stat.Length)
+        // Not by the figures in memory: after a restart they do not know whether the file is still there.
+        if (stat.Length == 0 || _cache.Find(new ObjectVersion(mount.UnderStore, stat.Key, stat.Token, stat.Length)) is { IsWhole: true })
         {
             job.CountDone(stat.Length, fetchedBytes: 0);
             return;

@@ -43,6 +43,9 @@ public sealed record Fault
     /// <summary>From <see cref="AfterBytes"/> on, bytes are flipped: what a broken store or network would deliver.</summary>
     public bool ThenCorrupt { get; init; }
 
+    /// <summary>The read is of a store that compares versions only behind the last byte.</summary>
+    public bool IsProvisional { get; init; }
+
     public static Fault Fail(ErrorKind kind, TimeSpan? retryAfter = null)
         => new() { Error = new ForebayException(kind, $"injected {kind}") { RetryAfter = retryAfter } };
 

@@ -78,6 +78,8 @@ public sealed class FaultyUnderStore : IUnderStore
         private long _done;
         private bool _reached;
 
+        public override bool IsProvisional => fault.IsProvisional || inner.IsProvisional;
+
         public override async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
         {
             if (fault.LatencyPerRead > TimeSpan.Zero)

@@ -78,6 +78,8 @@ public sealed class DeadlineUnderStore : IUnderStore
         // One source for the whole body: armed while a read waits, disarmed between reads.
         private readonly CancellationTokenSource _deadline = new(Timeout.InfiniteTimeSpan, time);
 
+        public override bool IsProvisional => inner.IsProvisional;
+
         public override ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
         {
             // Registered before the read begins, so that a read that waits can be ended; a read that finishes at once arms no timer.

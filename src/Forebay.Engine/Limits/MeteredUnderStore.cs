@@ -56,6 +56,8 @@ public sealed class MeteredUnderStore : IUnderStore
 
     private sealed class MeteredRead(UnderStoreRead inner, UnderStoreCounters counters) : UnderStoreRead
     {
+        public override bool IsProvisional => inner.IsProvisional;
+
         public override ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
         {
             ValueTask<int> pending = inner.ReadAsync(destination, cancellationToken);

@@ -67,6 +67,8 @@ public sealed class RateLimitedUnderStore : IUnderStore
 
     private sealed class LimitedRead(UnderStoreRead inner, TokenBucket bytes) : UnderStoreRead
     {
+        public override bool IsProvisional => inner.IsProvisional;
+
         public override async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
         {
             if (destination.IsEmpty)

@@ -7,10 +7,11 @@ namespace Forebay.Engine.Reading;
 /// The ranges under way on this node: one fill per missing page, however many wait for it. Thread-safe; hits never come here.
 /// Bounded by the slots of the mount points and by the readers that wait.
 /// </summary>
-internal sealed class FillTable
+internal sealed class FillTable : IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<VersionId, VersionFills> _running = [];
+    private bool _isStopped;
 
     /// <summary>
     /// Joins the fill that covers <paramref name="offset"/>, or starts one there that ends where the next present or already wanted page begins.
@@ -22,18 +23,26 @@ internal sealed class FillTable
     /// <param name="end">Most that a new fill should bring, an offset &gt; <paramref name="offset"/>.</param>
     /// <param name="requestId">Identifies the causing request.</param>
     /// <param name="isNew">True when the fill was started here.</param>
-    internal RangeFill JoinOrStart(FillContext context, CacheFile file, long offset, long end, string? requestId, out bool isNew)
+    /// <returns>Null when the page came in meanwhile: look at the file again.</returns>
+    internal RangeFill? JoinOrStart(FillContext context, CacheFile file, long offset, long end, string? requestId, out bool isNew)
     {
         RangeFill fill;
+        isNew = false;
         lock (_lock)
         {
+            if (file.IsPresent((int)(offset / file.PageSizeBytes)))
+            {
+                // A fill leaves this table only after its last page is in the file.
+                return null;
+            }
+
+            ThrowIfStopped();
             VersionFills version = FillsOf(file.Version.Id);
             List<RangeFill> fills = version.Fills;
             foreach (RangeFill running in fills)
             {
                 if (ReferenceEquals(running.File, file) && offset >= running.Range.Offset && offset < running.Range.End && running.TryJoin())
                 {
-                    isNew = false;
                     return running;
                 }
             }
@@ -41,10 +50,10 @@ internal sealed class FillTable
             ByteRange range = MissingRun(file, fills, offset, end);
             fill = new RangeFill(context, file, range, version.WriteTurn, firstRead: null, requestId, Remove);
             fills.Add(fill);
+            fill.Start();
         }
 
         isNew = true;
-        _ = Task.Run(fill.RunAsync);
         return fill;
     }
 
@@ -54,13 +63,40 @@ internal sealed class FillTable
         RangeFill fill;
         lock (_lock)
         {
+            ThrowIfStopped();
             VersionFills version = FillsOf(file.Version.Id);
             fill = new RangeFill(context, file, read.Range, version.WriteTurn, read, requestId, Remove);
             version.Fills.Add(fill);
+            fill.Start();
         }
 
-        _ = Task.Run(fill.RunAsync);
         return fill;
+    }
+
+    /// <summary>Stops all fills and waits for their end; nothing starts any more.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        RangeFill[] left;
+        lock (_lock)
+        {
+            _isStopped = true;
+            left = [.. _running.Values.SelectMany(version => version.Fills)];
+        }
+
+        foreach (RangeFill fill in left)
+        {
+            fill.Stop();
+        }
+
+        await Task.WhenAll(left.Select(fill => fill.Running));
+    }
+
+    private void ThrowIfStopped()
+    {
+        if (_isStopped)
+        {
+            throw new ForebayException(ErrorKind.Unavailable, "The node is stopping.");
+        }
     }
 
     private VersionFills FillsOf(VersionId id)
@@ -91,7 +127,7 @@ internal sealed class FillTable
     {
         foreach (RangeFill fill in fills)
         {
-            if (ReferenceEquals(fill.File, file) && offset >= fill.Range.Offset && offset < fill.Range.End)
+            if (ReferenceEquals(fill.File, file) && offset >= fill.Range.Offset && offset < fill.Range.End && fill.IsJoinable)
             {
                 return true;
             }

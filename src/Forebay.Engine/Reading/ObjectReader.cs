@@ -51,7 +51,7 @@ internal sealed class ObjectReader : IObjectReader
         if (_file.TryGetSegment(offset, maxLength, out FileSegment segment) == SegmentStatus.Hit)
         {
             CountServed(segment.Length);
-            _readAhead?.Advance(offset + segment.Length);
+            _readAhead?.Advance(offset, offset + segment.Length);
             return new ValueTask<FileSegment>(segment);
         }
 
@@ -137,7 +137,7 @@ internal sealed class ObjectReader : IObjectReader
             {
                 case SegmentStatus.Hit:
                     CountServed(segment.Length);
-                    _readAhead?.Advance(offset + segment.Length);
+                    _readAhead?.Advance(offset, offset + segment.Length);
                     return segment;
                 case SegmentStatus.Unverified:
                     _file.Verify((int)(offset / _file.PageSizeBytes));
@@ -165,7 +165,12 @@ internal sealed class ObjectReader : IObjectReader
     {
         _readAhead ??= new ReadAhead(_mount.Fills, _mount.FillContext, file, offset, _wantedEnd, _requestId);
         long end = Math.Min(file.Length, offset + Math.Max(maxLength, 1));
-        RangeFill fill = _mount.Fills.JoinOrStart(_mount.FillContext, file, offset, Math.Min(end, offset + _mount.FillContext.Options.MaxRangeBytes), _requestId, out bool isNew);
+        RangeFill? fill = _mount.Fills.JoinOrStart(_mount.FillContext, file, offset, Math.Min(end, offset + _mount.FillContext.Options.MaxRangeBytes), _requestId, out bool isNew);
+        if (fill is null)
+        {
+            return default;
+        }
+
         if (isNew)
         {
             _missCredit += fill.Range.Length;
@@ -173,7 +178,7 @@ internal sealed class ObjectReader : IObjectReader
 
         try
         {
-            _readAhead.Advance(offset);
+            _readAhead.Advance(offset, offset);
             await fill.WaitAsync(offset, cancellationToken);
             return SegmentOf(file, fill, offset, maxLength);
         }

@@ -27,11 +27,13 @@ internal sealed class PageWriter
     /// <summary>Offset of the next byte.</summary>
     internal long Position { get; private set; }
 
-    /// <summary>Begins another read at <see cref="Position"/>; what a former provisional read left unconfirmed is written anew.</summary>
-    internal void Begin(bool isProvisional)
+    /// <summary>Begins a read at <see cref="Position"/>.</summary>
+    internal void Begin(bool isProvisional) => _isProvisional = isProvisional;
+
+    /// <summary>Goes back to where the next read must begin after a broken one: what a provisional read left unconfirmed is written anew.</summary>
+    internal void Rewind()
     {
-        _isProvisional = isProvisional;
-        if (isProvisional)
+        if (_isProvisional)
         {
             _provisional.Clear();
             Position = _confirmed;
@@ -85,6 +87,12 @@ internal sealed class PageWriter
     {
         _checksum = 0;
         ReserveStatus status = _file.Reserve(page);
+        if (status == ReserveStatus.Present && !_file.Verify(page))
+        {
+            // It was there, but damaged.
+            status = _file.Reserve(page);
+        }
+
         if (status == ReserveStatus.Refused)
         {
             throw new ForebayException(ErrorKind.NoSpace, "The cache has no room.");
@@ -95,17 +103,20 @@ internal sealed class PageWriter
 
     private void EndPage(int page)
     {
-        if (_isPresent)
-        {
-            return;
-        }
-
         if (_isProvisional)
         {
-            _provisional.Add((page, _checksum));
+            if (!_isPresent)
+            {
+                _provisional.Add((page, _checksum));
+            }
+
             return;
         }
 
-        _file.Commit(page, _checksum);
+        _confirmed = Position;
+        if (!_isPresent)
+        {
+            _file.Commit(page, _checksum);
+        }
     }
 }

@@ -34,7 +34,7 @@ internal sealed class PassThrough : IDisposable
     {
         while (true)
         {
-            Slot slot = await SlotAtAsync(offset, cancellationToken);
+            Slot slot = await SlotAtAsync(offset, destination.Length, cancellationToken);
             int filled = await slot.WaitAsync(offset, cancellationToken);
             int start = (int)(offset - slot.Range.Offset);
             if (filled > start)
@@ -57,7 +57,7 @@ internal sealed class PassThrough : IDisposable
         }
     }
 
-    private async ValueTask<Slot> SlotAtAsync(long offset, CancellationToken cancellationToken)
+    private async ValueTask<Slot> SlotAtAsync(long offset, int length, CancellationToken cancellationToken)
     {
         while (_slots.TryPeek(out Slot? head))
         {
@@ -73,7 +73,7 @@ internal sealed class PassThrough : IDisposable
 
         await _buffers.WaitAsync(cancellationToken);
         _frontier = offset;
-        Start(Math.Max(_wantedEnd, offset + 1));
+        Start(offset < _wantedEnd ? _wantedEnd : offset + length);
         StartAhead();
         return _slots.Peek();
     }
@@ -164,12 +164,15 @@ internal sealed class PassThrough : IDisposable
         {
             int position = 0;
             int failures = 0;
+            bool isStreaming = false;
             while (position < Range.Length)
             {
                 int before = position;
                 try
                 {
+                    isStreaming = false;
                     UnderStoreRead read = await context.Store.ReadAsync(version.Key, ByteRange.FromBounds(Range.Offset + position, Range.End), version.Token, requestId, cancellationToken);
+                    isStreaming = true;
                     await using (read)
                     {
                         if (read.Stat.Token != version.Token)
@@ -180,7 +183,7 @@ internal sealed class PassThrough : IDisposable
                         position = await StreamAsync(read, position, cancellationToken);
                     }
                 }
-                catch (ForebayException e) when (e.IsTransient)
+                catch (ForebayException e) when (e.IsTransient && isStreaming)
                 {
                     position = Math.Max(position, _filled);
                     failures = position > before ? 1 : failures + 1;
@@ -258,8 +261,8 @@ internal sealed class PassThroughBuffers(int bufferBytes, int count) : IDisposab
     /// <summary>Waits until a buffer may be taken.</summary>
     internal Task WaitAsync(CancellationToken cancellationToken) => _budget.WaitAsync(cancellationToken);
 
-    /// <summary>True when a buffer may be taken now.</summary>
-    internal bool TryTake() => _budget.Wait(0);
+    /// <summary>True when a buffer may be taken now. Reading ahead leaves half of the budget to first ranges, so that slow readers do not keep others out.</summary>
+    internal bool TryTake() => _budget.CurrentCount > count / 2 && _budget.Wait(0);
 
     /// <summary>Takes a buffer that was granted.</summary>
     internal byte[] Take() => _pool.Rent();

@@ -29,6 +29,7 @@ internal sealed class RangeFill
     private int _interest;
     private int _waiters;
     private bool _isEnded;
+    private bool _isStreaming;
 
     /// <summary>Prepares a fill with an interest of one, the caller's.</summary>
     /// <param name="context">Store and bounds.</param>
@@ -59,6 +60,21 @@ internal sealed class RangeFill
     internal long Progress => Volatile.Read(ref _progress);
 
     private string? RequestId { get; }
+
+    /// <summary>Runs from the start to the end of the work; never fails.</summary>
+    internal Task Running { get; private set; } = Task.CompletedTask;
+
+    /// <summary>False when the fill is ending: nobody can join it any more.</summary>
+    internal bool IsJoinable
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return !_isEnded && _interest > 0;
+            }
+        }
+    }
 
     /// <summary>Tries to take an interest; false when the fill is ending.</summary>
     internal bool TryJoin()
@@ -115,7 +131,7 @@ internal sealed class RangeFill
 
                 _signal ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 signal = _signal.Task;
-                _waiters++;
+                Interlocked.Increment(ref _waiters);
             }
 
             try
@@ -129,8 +145,14 @@ internal sealed class RangeFill
         }
     }
 
-    /// <summary>Runs to the end; never throws. The caller does not wait for it.</summary>
-    internal async Task RunAsync()
+    /// <summary>Starts the work in the background.</summary>
+    internal void Start() => Running = Task.Run(RunAsync);
+
+    /// <summary>Stops the work, whoever waits for it.</summary>
+    internal void Stop() => _cancellation.Cancel();
+
+    /// <summary>Runs to the end; never throws.</summary>
+    private async Task RunAsync()
     {
         Exception? failure = null;
         bool referenced = false;
@@ -191,8 +213,10 @@ internal sealed class RangeFill
                 {
                     await StreamAsync(writer, buffer);
                 }
-                catch (ForebayException e) when (e.IsTransient)
+                catch (ForebayException e) when (e.IsTransient && _isStreaming)
                 {
+                    // The store below repeats what fails before the first byte; a body that breaks is taken up again here.
+                    writer.Rewind();
                     failures = writer.Position > before ? 1 : failures + 1;
                     TimeSpan delay = _context.Backoff.DelayAfter(failures, e.RetryAfter);
                     long resumed = _context.Time.GetTimestamp() + (long)(delay.TotalSeconds * _context.Time.TimestampFrequency);
@@ -217,7 +241,9 @@ internal sealed class RangeFill
         _firstRead = null;
         MetadataMoment asOf = _context.Metadata.Now();
         bool isFirst = read is not null;
+        _isStreaming = false;
         read ??= await _context.Store.ReadAsync(File.Version.Key, ByteRange.FromBounds(writer.Position, Range.End), File.Version.Token, RequestId, _cancellation.Token);
+        _isStreaming = true;
         await using (read)
         {
             if (!isFirst)

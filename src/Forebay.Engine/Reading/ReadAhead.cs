@@ -5,7 +5,7 @@ namespace Forebay.Engine.Reading;
 
 /// <summary>
 /// Keeps ranges ahead of one sequential reader under way: as many as the reader's share allows, up to the end of what it said it wants, or, where it
-/// said nothing, up to a window that doubles while it reads on. Whenever a range ends the next one starts, also while the reader waits.
+/// said nothing, up to a window that doubles while it reads on and closes when it jumps. Whenever a range ends the next one starts, also while the reader waits.
 /// </summary>
 /// <remarks>Thread-safe. Holds an interest in each fill it started or joined until that ends or it is disposed.</remarks>
 internal sealed class ReadAhead : IDisposable
@@ -17,6 +17,7 @@ internal sealed class ReadAhead : IDisposable
     private readonly CacheFile _file;
     private readonly string? _requestId;
     private readonly long _wantedEnd;
+    private readonly bool _isHinted;
     private readonly List<RangeFill> _running = [];
     private long _position;
     private long _frontier;
@@ -40,27 +41,39 @@ internal sealed class ReadAhead : IDisposable
         _position = position;
         _frontier = position - (position % file.PageSizeBytes);
         _wantedEnd = wantedEnd ?? file.Length;
-        _windowBytes = wantedEnd is null ? file.PageSizeBytes : (long)context.Options.MaxRangeBytes * context.Options.MaxRangesPerReader;
+        _isHinted = wantedEnd is not null;
+        _windowBytes = _isHinted ? LargestWindowBytes : 0;
     }
 
-    /// <summary>The file that is filled.</summary>
-    internal CacheFile File => _file;
+    private long LargestWindowBytes => (long)_context.Options.MaxRangeBytes * _context.Options.MaxRangesPerReader;
 
     /// <summary>Bytes of the ranges started here, since the last call.</summary>
     internal long TakeStartedBytes() => Interlocked.Exchange(ref _startedBytes, 0);
 
-    /// <summary>Tells where the reader is; starts what the window allows.</summary>
-    internal void Advance(long position)
+    /// <summary>Tells what the reader reads now, [start, end); starts what the window allows.</summary>
+    internal void Advance(long start, long end)
     {
         lock (_lock)
         {
-            if (_position / _file.PageSizeBytes != position / _file.PageSizeBytes)
+            long pageSize = _file.PageSizeBytes;
+            long firstPage = start / pageSize;
+            if (!_isHinted)
             {
-                _windowBytes = Math.Min(_windowBytes * 2, (long)_context.Options.MaxRangeBytes * _context.Options.MaxRangesPerReader);
+                long pages = firstPage - (_position / pageSize);
+                if (pages is < 0 or > 1)
+                {
+                    // A jump: a random reader gets its page and nothing more.
+                    _windowBytes = 0;
+                    _frontier = firstPage * pageSize;
+                }
+                else if (pages == 1 || end / pageSize > firstPage)
+                {
+                    _windowBytes = Math.Min(Math.Max(pageSize, _windowBytes * 2), LargestWindowBytes);
+                }
             }
 
-            _position = position;
-            _frontier = Math.Max(_frontier, position - (position % _file.PageSizeBytes));
+            _position = end;
+            _frontier = Math.Max(_frontier, firstPage * pageSize);
         }
 
         Pump();
@@ -91,12 +104,20 @@ internal sealed class ReadAhead : IDisposable
             {
                 long windowEnd = Math.Min(_wantedEnd, _position + _windowBytes);
                 SkipPresent(windowEnd);
-                if (_frontier >= windowEnd)
+                long rangeBytes = RangeBytes();
+                long room = windowEnd - _frontier;
+                if (room <= 0 || (windowEnd < _wantedEnd && room < Math.Min(rangeBytes, _windowBytes / 2)))
                 {
+                    // Not a small range for each page that the window moves on.
                     return;
                 }
 
-                RangeFill fill = _fills.JoinOrStart(_context, _file, _frontier, Math.Min(windowEnd, _frontier + RangeBytes()), _requestId, out bool isNew);
+                RangeFill? fill = _fills.JoinOrStart(_context, _file, _frontier, _frontier + Math.Min(room, rangeBytes), _requestId, out bool isNew);
+                if (fill is null)
+                {
+                    continue;
+                }
+
                 if (isNew)
                 {
                     Interlocked.Add(ref _startedBytes, fill.Range.Length);
@@ -133,7 +154,12 @@ internal sealed class ReadAhead : IDisposable
         }
         catch (ForebayException)
         {
-            // The reader meets the failure itself when it comes to these bytes; until then nothing more is started.
+            // The reader meets the failure itself when it comes to these bytes; until it moves on nothing more is started.
+            lock (_lock)
+            {
+                _running.Remove(fill);
+            }
+
             return;
         }
 

@@ -26,6 +26,9 @@ internal sealed class LocalRead : UnderStoreRead
     }
 
     /// <inheritdoc/>
+    public override bool IsProvisional => true;
+
+    /// <inheritdoc/>
     public override async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)
     {
         int wanted = (int)Math.Min(Math.Min(destination.Length, Range.End - _position), MaxReadBytes);

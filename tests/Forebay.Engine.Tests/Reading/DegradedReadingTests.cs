@@ -1,0 +1,216 @@
+using Forebay.Core;
+using Forebay.Testing;
+using Microsoft.Win32.SafeHandles;
+using Xunit;
+using static Forebay.Engine.Tests.Reading.NodeWorld;
+
+namespace Forebay.Engine.Tests.Reading;
+
+/// <summary>Reads when the cache or the store below does not do its part.</summary>
+[Collection(NodeCollection.Name)]
+public sealed class DegradedReadingTests
+{
+    private const long Length = (5 << 20) + 12_345;
+
+    [Fact]
+    public async Task WithoutATierReadsAreExactAndBuffersBounded()
+    {
+        await using NodeWorld world = new(quotaBytes: null);
+        world.Memory.PutPattern("a", 40 << 20);
+
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
+        {
+            using IObjectReader reader = await world.OpenAsync("a", new ByteRange(i, 8 << 20));
+            Assert.Equal(0, await NodeWorld.ReadExactAsync(reader, i, 8 << 20, world.Deadline));
+            Assert.InRange(world.Node.PassThroughBuffers.Outstanding, 0, 16);
+        })));
+
+        using IObjectReader beyond = await world.OpenAsync("a", new ByteRange(0, 10));
+        long requests = world.Memory.ReadRequests;
+        await NodeWorld.ReadExactAsync(beyond, 0, 1 << 20, world.Deadline);
+        Assert.InRange(world.Memory.ReadRequests - requests, 1, 8);
+    }
+
+    [Fact]
+    public async Task SlowReadersDoNotKeepOthersFromBuffers()
+    {
+        await using NodeWorld world = new(quotaBytes: null);
+        world.Memory.PutPattern("a", 40 << 20);
+        List<IObjectReader> slow = [];
+        byte[] one = new byte[1];
+        for (int i = 0; i < 8; i++)
+        {
+            slow.Add(await world.OpenAsync("a", new ByteRange(0, 40 << 20)));
+            Assert.Equal(1, await slow[^1].ReadAsync(0, one, world.Deadline));
+        }
+
+        await world.ReadExactAsync("a", 0, 4 << 20);
+
+        slow.ForEach(reader => reader.Dispose());
+    }
+
+    [Fact]
+    public async Task PastTheCacheBrokenStreamsAreTakenUpAndOverwritesAreStale()
+    {
+        await using NodeWorld world = new(quotaBytes: null);
+        world.Memory.PutPattern("a", 4 << 20);
+        using IObjectReader reader = await world.OpenAsync("a");
+        world.Plan.On(UnderStoreCall.Read, 1, Fault.TruncateAfter(300_000));
+
+        await NodeWorld.ReadExactAsync(reader, 0, 4 << 20, world.Deadline);
+        Assert.Equal(4 << 20, world.Memory.BytesRead);
+
+        world.Memory.PutPattern("a", 4 << 20);
+        ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => NodeWorld.ReadExactAsync(reader, 0, 4 << 20, world.Deadline));
+        Assert.Equal(ErrorKind.StaleVersion, error.Kind);
+        await world.ReadExactAsync("a");
+    }
+
+    [Fact]
+    public async Task ATierFullOfPinnedObjectsIsServedPast()
+    {
+        await using NodeWorld world = new(quotaBytes: 16 << 20);
+        await world.Node.SetPinAsync("/data/", pinned: true, world.Deadline);
+        for (int i = 0; i < 6; i++)
+        {
+            world.Memory.PutPattern($"{i}", 4 << 20);
+            await world.ReadExactAsync($"{i}");
+        }
+
+        Assert.InRange(world.Tier.UsedBytes, 12 << 20, (16 << 20) * 1.01);
+        Assert.Equal(0, world.Tier.EvictedBytes);
+        long bytes = world.Memory.BytesRead;
+        await world.ReadExactAsync("0");
+        Assert.Equal(bytes, world.Memory.BytesRead);
+    }
+
+    [Fact]
+    public async Task AnObjectLargerThanTheTierIsServedPast()
+    {
+        await using NodeWorld world = new(quotaBytes: 16 << 20);
+        world.Memory.PutPattern("large", 20 << 20);
+
+        await world.ReadExactAsync("large");
+
+        Assert.Equal(0, world.Tier.Objects);
+    }
+
+    [Fact]
+    public async Task AVanishedCacheDirectoryCostsNoReadItsBytes()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("a", Length);
+        world.Memory.PutPattern("b", Length);
+        await world.ReadExactAsync("a", 0, Length / 2);
+        Directory.Move(world.Directory["tier/objects"], world.Directory["gone"]);
+
+        await world.ReadExactAsync("b");
+        await world.ReadExactAsync("a");
+
+        Assert.NotEqual("ok", world.Node.GetStatus().Tiers[0].State);
+    }
+
+    [Fact]
+    public async Task ADamagedPageIsFetchedAgainAndItAlone()
+    {
+        using TempDirectory directory = new();
+        InMemoryUnderStore memory = new();
+        memory.PutPattern("a", Length);
+        await using (NodeWorld world = new(directory: directory, memory: memory))
+        {
+            await world.ReadExactAsync("a");
+        }
+
+        string path = Directory.GetFiles(directory["tier/objects"], "*", SearchOption.AllDirectories).Single();
+        using (SafeFileHandle file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite))
+        {
+            RandomAccess.Write(file, "damage"u8, 3_000_000);
+        }
+
+        await using NodeWorld again = new(directory: directory, memory: memory);
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => again.ReadExactAsync("a"))));
+
+        Assert.Equal(1, again.Tier.CorruptPages);
+        Assert.InRange(memory.BytesRead - Length, PageBytes, Length);
+        await again.ReadExactAsync("a");
+    }
+
+    [Fact]
+    public async Task WhileTheStoreIsDownCachedObjectsAreServedAndOthersAreUnavailable()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time, fill: Fill with { MaxAttempts = 1 });
+        world.Memory.PutPattern("a", Length);
+        await world.ReadExactAsync("a");
+        time.Advance(TimeSpan.FromMinutes(5));
+        Down(world);
+
+        await world.ReadExactAsync("a");
+        ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => world.ReadExactAsync("b"));
+
+        Assert.Equal(ErrorKind.Unavailable, error.Kind);
+    }
+
+    [Fact]
+    public async Task WhereStaleIsNotAllowedAnOutageShows()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time, fill: Fill with { MaxAttempts = 1 }, mount: options => options with { ServeStaleOnError = false });
+        world.Memory.PutPattern("a", Length);
+        await world.ReadExactAsync("a");
+        time.Advance(TimeSpan.FromMinutes(5));
+        Down(world);
+
+        ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => world.ReadExactAsync("a"));
+
+        Assert.Equal(ErrorKind.Unavailable, error.Kind);
+        world.Plan.Clear();
+        await world.ReadExactAsync("a");
+    }
+
+    [Fact]
+    public async Task ExpiredMetadataIsValidatedByOneStatAndNoBytes()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern("a", Length);
+        await world.ReadExactAsync("a");
+        long requests = world.Memory.Requests;
+
+        time.Advance(TimeSpan.FromSeconds(61));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => world.ReadExactAsync("a")));
+
+        Assert.Equal((1, requests + 1, Length), (world.Memory.StatRequests, world.Memory.Requests, world.Memory.BytesRead));
+    }
+
+    [Theory]
+    [InlineData(128 << 20)]
+    [InlineData(null)]
+    public async Task AStoreThatStallsIsGivenUpOnTimeAndAskedAgain(int? quotaBytes)
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time, quotaBytes: quotaBytes);
+        world.Memory.PutPattern("a", 60_000);
+        using IObjectReader reader = await world.OpenAsync("a");
+        TaskCompletionSource never = new();
+        world.Plan.On(UnderStoreCall.Read, 1, new Fault { AfterBytes = 1000, ThenUntil = never.Task });
+
+        Task<long> read = NodeWorld.ReadExactAsync(reader, 0, 60_000, world.Deadline);
+        Await(() => world.Memory.BytesRead >= 1000 && time.ArmedTimers > 0, "the first stream stalls");
+        Assert.False(read.IsCompleted);
+        Await(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return read.IsCompleted;
+            },
+            "the read is finished by a second stream");
+        await read;
+
+        Assert.Equal(2, world.Memory.ReadRequests);
+        Assert.Equal(60_000, world.Memory.BytesRead);
+    }
+
+    private static void Down(NodeWorld world)
+        => world.Plan.OnEvery(UnderStoreCall.Stat, Fault.Fail(ErrorKind.Unavailable)).OnEvery(UnderStoreCall.Read, Fault.Fail(ErrorKind.Unavailable)).OnEvery(UnderStoreCall.List, Fault.Fail(ErrorKind.Unavailable));
+}
