@@ -378,7 +378,8 @@ public sealed partial class Tier : IDisposable
     /// <summary>A file that cannot be opened any more is forgotten; its bytes are fetched again.</summary>
     internal void DropUnusable(CacheFile file, TierIOException error)
     {
-        if (error.Errno != Native.NoSuchFile)
+        // A file that is gone is made anew; one that could not even be made means that the directory is gone, and would be tried without end.
+        if (error.Errno != Native.NoSuchFile || file.Pages.PresentCount == 0)
         {
             ReportFailure(error);
         }
