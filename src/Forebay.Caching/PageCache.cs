@@ -52,6 +52,15 @@ public sealed class PageCache : IDisposable
         return null;
     }
 
+    /// <summary>Counts bytes that no tier took, at the last one that was asked.</summary>
+    public void CountBypassed(long bytes)
+    {
+        if (_tiers.Length > 0)
+        {
+            _tiers[^1].CountBypassed(bytes);
+        }
+    }
+
     /// <summary>Finds or makes the cached file of a version; null when no tier takes it.</summary>
     public CacheFile? FindOrCreate(ObjectVersion version)
     {

@@ -16,7 +16,6 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
     private readonly SingleFlight<string, Opening> _openings = new(StringComparer.Ordinal);
     private readonly StripedSum _hitBytes = new();
     private readonly StripedSum _missBytes = new();
-    private long _bypassedBytes;
 
     internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time)
     {
@@ -58,8 +57,6 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
     internal long HitBytes => _hitBytes.Value;
 
     internal long MissBytes => _missBytes.Value;
-
-    internal long BypassedBytes => Volatile.Read(ref _bypassedBytes);
 
     /// <inheritdoc/>
     public async ValueTask<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
@@ -137,7 +134,7 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
         }
     }
 
-    internal void CountBypassed(long bytes) => Interlocked.Add(ref _bypassedBytes, bytes);
+    internal void CountBypassed(long bytes) => _cache.CountBypassed(bytes);
 
     private async ValueTask<IObjectReader> OpenUnknownAsync(string key, ByteRange? wanted, string? requestId, CancellationToken cancellationToken)
     {

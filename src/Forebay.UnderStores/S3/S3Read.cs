@@ -23,6 +23,9 @@ internal sealed class S3Read : UnderStoreRead
         _remaining = length;
     }
 
+    /// <summary>Without an ETag there is no <c>If-Match</c>: the version is compared behind the last byte.</summary>
+    public override bool IsProvisional => !S3Stat.IsETag(Stat.Token);
+
     /// <inheritdoc/>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken)

@@ -1,0 +1,24 @@
+namespace Forebay.Robustness.Sources;
+
+/// <summary>One version of an object at the source; its bytes follow from key and version.</summary>
+internal sealed class SourceObject(string key, long version, long length)
+{
+    public string Key { get; } = key;
+
+    public long Version { get; } = version;
+
+    public long Length { get; } = length;
+
+    /// <summary>Tells the version to whoever sees it.</summary>
+    public string ETag { get; } = ETagOf(version);
+
+    public PatternContent Content { get; } = new(key, version);
+
+    public DateTimeOffset Modified { get; } = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000 + version);
+
+    /// <summary>The version that an ETag names, or -1.</summary>
+    public static long VersionOf(string? eTag)
+        => eTag is { Length: 34 } && long.TryParse(eTag.AsSpan(1, 32), System.Globalization.NumberStyles.HexNumber, null, out long version) ? version : -1;
+
+    private static string ETagOf(long version) => $"\"{version:x32}\"";
+}
