@@ -658,7 +658,7 @@ public sealed partial class Tier : IDisposable
         }
     }
 
-    private static string ReadBootId()
+    internal static string ReadBootId()
     {
         try
         {
