@@ -45,6 +45,7 @@ public enum ReserveStatus
 public sealed class CacheFile : IFileReference
 {
     private const int DetachedMark = int.MinValue / 2;
+    private const int FinishedMark = DetachedMark / 2;
     private readonly Tier _tier;
     private readonly Lock _lock = new();
     private readonly HashSet<int> _reserved = [];
@@ -54,6 +55,7 @@ public sealed class CacheFile : IFileReference
     private volatile bool _retired;
     private bool _whole;
     private bool _replacesAll;
+    private long _unclaimedBytes;
 
     internal CacheFile(Tier tier, TierEntry entry, ObjectVersion version, int generation, PageMap pages, bool isNew)
     {
@@ -64,6 +66,7 @@ public sealed class CacheFile : IFileReference
         Pages = pages;
         _whole = !isNew && pages.AllPresent;
         _replacesAll = isNew;
+        _unclaimedBytes = isNew ? 0 : Math.Max(0, entry.SizeBytes - pages.StoredBytes);
     }
 
     /// <summary>The version whose bytes these are.</summary>
@@ -221,7 +224,13 @@ public sealed class CacheFile : IFileReference
                 return ReserveStatus.Reserved;
             }
 
-            if (!_tier.TryReserve(Entry, Tier.BlocksOf(Pages.LengthOf(page))))
+            long bytes = Tier.BlocksOf(Pages.LengthOf(page));
+            if (_unclaimedBytes >= bytes)
+            {
+                // Reserved in a former life of this object (a fill that was interrupted, then the file was unloaded) and still counted.
+                _unclaimedBytes -= bytes;
+            }
+            else if (!_tier.TryReserve(Entry, bytes))
             {
                 return ReserveStatus.Refused;
             }
@@ -289,9 +298,10 @@ public sealed class CacheFile : IFileReference
             List<ExtentRow> extents = [];
             lock (_lock)
             {
+                FileIdentity identity = LocalFile.Identify(handle!);
                 Pages.TakeDirty(extents);
                 bool trusted = Volatile.Read(ref _whole) ? Pages.AllVerified : Pages.AllPresentVerified;
-                var row = new ObjectRow(Version, Generation, Entry.SizeBytes, _whole, LocalFile.Identify(handle!), trusted ? bootId : "", Entry.UsedAtSeconds, Entry.IsFrequent);
+                var row = new ObjectRow(Version, Generation, Entry.SizeBytes, _whole, identity, trusted ? bootId : "", Entry.UsedAtSeconds, Entry.IsFrequent);
                 bool replacesAll = _replacesAll;
                 _replacesAll = false;
                 return new IndexChange(Version.Id, row, extents, replacesAll);
@@ -327,18 +337,20 @@ public sealed class CacheFile : IFileReference
     internal bool Retire()
     {
         _retired = true;
-        if (TryDetach())
+        int seen = Interlocked.CompareExchange(ref _references, DetachedMark, 0);
+        if (seen == 0)
         {
             Close();
             return true;
         }
 
-        return Volatile.Read(ref _references) < 0;
+        // Unloaded before: nothing holds it. Finished by the last Release a moment ago: that has told the tier already.
+        return seen == DetachedMark;
     }
 
     private void FinishRetirement()
     {
-        if (TryDetach())
+        if (Interlocked.CompareExchange(ref _references, FinishedMark, 0) == 0)
         {
             Close();
             _tier.OnRetiredFileClosed(Entry);
@@ -350,6 +362,14 @@ public sealed class CacheFile : IFileReference
     {
         lock (_lock)
         {
+            if (_retired)
+            {
+                // Whoever retired it found no handle to close: it must stay so.
+                Release();
+                handle = null;
+                return false;
+            }
+
             if (_handle is null)
             {
                 try
@@ -358,7 +378,7 @@ public sealed class CacheFile : IFileReference
                 }
                 catch (TierIOException e)
                 {
-                    Interlocked.Decrement(ref _references);
+                    Release();
                     _tier.DropUnusable(this, e);
                     handle = null;
                     return false;

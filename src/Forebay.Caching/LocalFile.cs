@@ -8,9 +8,9 @@ internal static unsafe class LocalFile
 {
     /// <summary>Opens (or makes) a file. The handle is owned by the caller.</summary>
     /// <exception cref="TierIOException">With the errno of open(2).</exception>
-    internal static SafeFileHandle Open(string path, bool create, bool writable = true)
+    internal static SafeFileHandle Open(string path, bool create, bool writable = true, bool truncate = false)
     {
-        int flags = (writable ? Native.OpenReadWrite : Native.OpenReadOnly) | Native.OpenCloseOnExec | Native.OpenNoFollow | (create ? Native.OpenCreate : 0);
+        int flags = (writable ? Native.OpenReadWrite : Native.OpenReadOnly) | Native.OpenCloseOnExec | Native.OpenNoFollow | (create ? Native.OpenCreate : 0) | (truncate ? Native.OpenTruncate : 0);
         int descriptor = Native.Open(path, flags, 0x180 /* 0600 */);
         if (descriptor < 0)
         {

@@ -9,6 +9,7 @@ internal static unsafe partial class Native
     internal const int OpenReadOnly = 0;
     internal const int OpenReadWrite = 2;
     internal const int OpenCreate = 0x40;
+    internal const int OpenTruncate = 0x200;
     internal const int OpenExclusive = 0x80;
     internal const int OpenCloseOnExec = 0x80000;
     internal const int OpenNoFollow = 0x20000;

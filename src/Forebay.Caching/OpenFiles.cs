@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Forebay.Caching;
 
 /// <summary>
-/// Bounds how many cache files stay open (and loaded) while nobody reads them: a clock over the files in order of opening.
+/// Bounds how many cache files stay loaded (and open) while nobody reads them: a clock over the files in order of loading.
 /// A file that was used since the hand last passed gets another round.
 /// </summary>
 internal sealed class OpenFiles(int capacity)

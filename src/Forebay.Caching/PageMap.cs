@@ -48,6 +48,17 @@ internal sealed class PageMap
 
     internal long PresentBytes => AllPresent ? Length : Math.Min(Length, (long)PresentCount << _pageShift);
 
+    /// <summary>Space of the present pages on disk, in whole blocks.</summary>
+    internal long StoredBytes
+    {
+        get
+        {
+            long bytes = (long)PresentCount << _pageShift;
+            int last = PageCount - 1;
+            return last >= 0 && IsPresent(last) ? bytes - PageSizeBytes + Tier.BlocksOf(LengthOf(last)) : bytes;
+        }
+    }
+
     internal int PageOf(long offset) => (int)(offset >> _pageShift);
 
     internal long OffsetOf(int page) => (long)page << _pageShift;

@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using Forebay.Caching.Eviction;
 using Forebay.Core;
 using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Caching;
 
@@ -11,6 +13,7 @@ public sealed partial class Tier
     private const int SuspendSeconds = 10;
     private const int CommitDelayMilliseconds = 20;
     private const int MostChangesPerCommit = 4096;
+    private const int VictimsPerSlice = 64;
     private readonly ConcurrentQueue<CacheFile> _dirty = new();
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly OpenFiles _openFiles;
@@ -47,19 +50,41 @@ public sealed partial class Tier
     /// <summary>Replaces a whole file that turned out to hold a corrupt page: its good pages go to a new file of the next generation.</summary>
     internal void Replace(CacheFile damaged)
     {
+        if (!damaged.TryAcquire(out SafeFileHandle? handle))
+        {
+            return;
+        }
+
+        try
+        {
+            if (ExchangeForFresh(damaged) is { } fresh)
+            {
+                CopyGoodPages(damaged, handle!, fresh);
+            }
+        }
+        finally
+        {
+            damaged.Release();
+        }
+    }
+
+    /// <summary>Puts an empty file in the place of a damaged one, which is retired before anything is copied: whoever reads it goes to the new one.</summary>
+    /// <returns>Null when somebody else did so.</returns>
+    private CacheFile? ExchangeForFresh(CacheFile damaged)
+    {
         CacheFile fresh;
         TierEntry old;
         lock (_lock)
         {
             if (!_entries.TryGetValue(damaged.Version.Id, out old!) || !ReferenceEquals(old.File, damaged))
             {
-                return;
+                return null;
             }
 
             RemoveLocked(old);
             var entry = new TierEntry(this, damaged.Version.Id, 0, old.Owner)
             {
-                Generation = damaged.Generation + 1,
+                Generation = FreeGenerationLocked(damaged.Version.Id),
                 IsPinned = old.IsPinned,
                 UsedAtSeconds = old.UsedAtSeconds,
             };
@@ -68,49 +93,33 @@ public sealed partial class Tier
             entry.ObjectHash = old.ObjectHash;
             AddLocked(entry);
             _policy.Add(entry);
+            _openFiles.Opened(fresh);
         }
 
-        try
-        {
-            if (damaged.TryAcquire(out _))
-            {
-                CopyGoodPages(damaged, fresh);
-                damaged.Release();
-            }
-        }
-        finally
-        {
-            Discard(old, damaged, old.SizeBytes);
-        }
+        Discard(old, damaged, old.SizeBytes);
+        return fresh;
     }
 
-    private static void CopyGoodPages(CacheFile damaged, CacheFile fresh)
+    private static void CopyGoodPages(CacheFile damaged, SafeFileHandle from, CacheFile fresh)
     {
-        if (!damaged.TryAcquire(out Microsoft.Win32.SafeHandles.SafeFileHandle? from))
+        if (!fresh.TryAcquire(out _))
         {
             return;
         }
 
         try
         {
-            if (!fresh.TryAcquire(out _))
-            {
-                return;
-            }
-
             byte[] buffer = GC.AllocateUninitializedArray<byte>(damaged.PageSizeBytes);
             for (int page = 0; page < damaged.PageCount; page++)
             {
                 Span<byte> bytes = buffer.AsSpan(0, damaged.LengthOf(page));
                 uint checksum = damaged.Pages.ChecksumOf(page);
-                bool good = LocalFile.Read(from!, bytes, damaged.Pages.OffsetOf(page)) == bytes.Length && Crc32C.Compute(bytes) == checksum;
+                bool good = LocalFile.Read(from, bytes, damaged.Pages.OffsetOf(page)) == bytes.Length && Crc32C.Compute(bytes) == checksum;
                 if (good && fresh.Reserve(page) == ReserveStatus.Reserved && fresh.Write(damaged.Pages.OffsetOf(page), bytes))
                 {
                     fresh.Commit(page, checksum);
                 }
             }
-
-            fresh.Release();
         }
         catch (TierIOException)
         {
@@ -118,7 +127,7 @@ public sealed partial class Tier
         }
         finally
         {
-            damaged.Release();
+            fresh.Release();
         }
     }
 
@@ -154,12 +163,17 @@ public sealed partial class Tier
                 _stopping.Token.WaitHandle.WaitOne(CommitDelayMilliseconds);
             }
 
-            Volatile.Write(ref _nowSeconds, (int)_time.GetUtcNow().ToUnixTimeSeconds());
-            lock (_commit)
-            {
-                CommitBatch();
-            }
+            MaintainOnce();
+        }
+    }
 
+    /// <summary>One round of maintenance. Under the commit lock: a file must not be unloaded between taking its changes and writing them.</summary>
+    internal void MaintainOnce()
+    {
+        lock (_commit)
+        {
+            Volatile.Write(ref _nowSeconds, (int)_time.GetUtcNow().ToUnixTimeSeconds());
+            CommitBatch();
             EvictToLowWatermark();
             CloseIdleFiles();
             Housekeep();
@@ -195,7 +209,10 @@ public sealed partial class Tier
                         // The row of a former file of this version is replaced now; a delete that still waits would hit the new one.
                         lock (_lock)
                         {
-                            _pendingDeletes.Remove(change.Value.Id);
+                            if (_entries.TryGetValue(change.Value.Id, out TierEntry? current) && ReferenceEquals(current.File, file))
+                            {
+                                _pendingDeletes.Remove(change.Value.Id);
+                            }
                         }
                     }
 
@@ -250,16 +267,28 @@ public sealed partial class Tier
 
     private void EvictToLowWatermark()
     {
-        List<TierEntry>? victims = null;
-        lock (_lock)
+        if (UsedBytes <= Options.HighWatermark * Volatile.Read(ref _effectiveQuotaBytes))
         {
-            if (UsedBytes > Options.HighWatermark * _effectiveQuotaBytes)
-            {
-                MakeRoomLocked(Options.LowWatermark * _effectiveQuotaBytes, ref victims);
-            }
+            return;
         }
 
-        DiscardVictims(victims);
+        // In slices: the lock is held briefly, and room is given out again only about as fast as files are really unlinked.
+        List<TierEntry>? victims;
+        do
+        {
+            victims = null;
+            lock (_lock)
+            {
+                double target = Options.LowWatermark * _effectiveQuotaBytes;
+                while (UsedBytes > target && (victims?.Count ?? 0) < VictimsPerSlice && _policy.TryEvict(out EvictionNode? node))
+                {
+                    TakeVictimLocked((TierEntry)node, ref victims);
+                }
+            }
+
+            DiscardVictims(victims);
+        }
+        while (victims is { Count: VictimsPerSlice } && !_stop);
     }
 
     private void CloseIdleFiles()
@@ -268,14 +297,27 @@ public sealed partial class Tier
         while (most-- > 0 && _openFiles.Next() is { } file)
         {
             bool closed;
+            TierEntry? empty = null;
             lock (_lock)
             {
                 bool recent = file.Entry.UsedAtSeconds >= _nowSeconds - 1;
                 closed = !recent && !file.IsDirty && file.TryDetach();
                 if (closed && ReferenceEquals(file.Entry.File, file))
                 {
+                    file.Entry.IsWhole = file.IsWhole;
                     file.Entry.File = null;
+                    if (file.Entry.SizeBytes == 0)
+                    {
+                        // Opened, but never filled: nothing of it is worth remembering.
+                        empty = file.Entry;
+                        RemoveLocked(empty);
+                    }
                 }
+            }
+
+            if (empty is not null)
+            {
+                Discard(empty, null, 0);
             }
 
             if (closed)
@@ -356,6 +398,7 @@ public sealed partial class Tier
 
     private void ScanAtStartup()
     {
+        bool isComplete = true;
         try
         {
             foreach (ObjectRow row in _index.Scan())
@@ -367,7 +410,7 @@ public sealed partial class Tier
 
                 lock (_lock)
                 {
-                    if (!_entries.ContainsKey(row.Version.Id) && !_pendingDeletes.Contains(row.Version.Id))
+                    if (!_entries.ContainsKey(row.Version.Id) && !_removedDuringScan.Contains(row.Version.Id))
                     {
                         RegisterLocked(row);
                     }
@@ -377,11 +420,22 @@ public sealed partial class Tier
         catch (SqliteException e)
         {
             ReportIndexFailure(e);
+
+            // Files whose rows could not be read look like orphans; they are, if the index is damaged (SQLITE_CORRUPT).
+            isComplete = e.SqliteErrorCode == 11;
         }
 
-        _startupScanDone = true;
+        lock (_lock)
+        {
+            _startupScanDone = true;
+            _removedDuringScan.Clear();
+        }
+
         WakeMaintenance();
-        RemoveOrphans();
+        if (isComplete)
+        {
+            RemoveOrphans();
+        }
     }
 
     /// <summary>Data files without a row: left by a death between two commits. Files in use always have an entry.</summary>
@@ -398,10 +452,7 @@ public sealed partial class Tier
                         return;
                     }
 
-                    if (IsOrphan(path))
-                    {
-                        LocalFile.Unlink(path);
-                    }
+                    RemoveIfOrphan(path);
                 }
             }
         }
@@ -411,16 +462,32 @@ public sealed partial class Tier
         }
     }
 
-    private bool IsOrphan(string path)
+    private void RemoveIfOrphan(string path)
     {
         if (!TierDirectory.TryParseDataName(System.IO.Path.GetFileName(path.AsSpan()), out VersionId id, out int generation))
         {
-            return false;
+            return;
         }
 
+        var dataFile = (Id: id, Generation: generation);
         lock (_lock)
         {
-            return !_entries.TryGetValue(id, out TierEntry? entry) || entry.Generation != generation;
+            if ((_entries.TryGetValue(dataFile.Id, out TierEntry? entry) && entry.Generation == generation) || !_unlinking.Add(dataFile))
+            {
+                return;
+            }
+        }
+
+        try
+        {
+            LocalFile.Unlink(path);
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _unlinking.Remove(dataFile);
+            }
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Forebay.Caching.Eviction;
 using Forebay.Core;
 using Microsoft.Data.Sqlite;
@@ -26,6 +25,12 @@ public sealed partial class Tier : IDisposable
     private readonly Dictionary<VersionId, TierEntry> _entries = [];
     private readonly Dictionary<int, int> _keys = [];
     private readonly HashSet<VersionId> _pendingDeletes = [];
+
+    /// <summary>Data files whose names are about to be removed, outside the lock: no new file may take such a name.</summary>
+    private readonly HashSet<(VersionId Id, int Generation)> _unlinking = [];
+
+    /// <summary>What was removed since the start-up scan began: the scan's snapshot still shows it. Empty afterwards.</summary>
+    private readonly HashSet<VersionId> _removedDuringScan = [];
     private readonly long[] _ownerBytes;
     private readonly PinSet _pins = new();
     private long _storedBytes;
@@ -73,6 +78,8 @@ public sealed partial class Tier : IDisposable
 
     /// <summary>Bytes used on the disk: stored pages, unlinked files that are still held, and the index.</summary>
     public long UsedBytes => Volatile.Read(ref _storedBytes) + Volatile.Read(ref _heldBytes) + Volatile.Read(ref _indexBytes);
+
+    internal long IndexBytes => Volatile.Read(ref _indexBytes);
 
     /// <summary>Objects with at least one page.</summary>
     public long Objects
@@ -128,22 +135,23 @@ public sealed partial class Tier : IDisposable
     /// <remarks>Reads one row of the index when the object was not used since start.</remarks>
     public CacheFile? Find(ObjectVersion version)
     {
+        TierEntry? known;
         lock (_lock)
         {
-            if (_entries.TryGetValue(version.Id, out TierEntry? known))
+            if (_entries.TryGetValue(version.Id, out known))
             {
                 if (known.File is not null)
                 {
                     return known.File;
                 }
             }
-            else if (_startupScanDone || _pendingDeletes.Contains(version.Id))
+            else if (_startupScanDone || _removedDuringScan.Contains(version.Id))
             {
                 return null;
             }
         }
 
-        return LoadFromIndex(version);
+        return LoadFromIndex(version, known);
     }
 
     /// <summary>Finds or makes the cached file of a version; null when it cannot be stored here: too large, or the directory is failing.</summary>
@@ -178,7 +186,7 @@ public sealed partial class Tier : IDisposable
 
             var entry = new TierEntry(this, version.Id, 0, owner)
             {
-                Generation = known is null ? 0 : known.Generation + 1,
+                Generation = FreeGenerationLocked(version.Id),
                 IsPinned = _pins.Covers(version),
                 UsedAtSeconds = Volatile.Read(ref _nowSeconds),
             };
@@ -186,6 +194,7 @@ public sealed partial class Tier : IDisposable
             entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true);
             AddLocked(entry);
             _policy.Add(entry);
+            _openFiles.Opened(entry.File);
             made = entry.File;
         }
 
@@ -207,7 +216,12 @@ public sealed partial class Tier : IDisposable
                 return 0;
             }
 
-            return entry.File?.Pages.PresentBytes ?? Math.Min(entry.SizeBytes, version.Length);
+            if (entry.File is not null)
+            {
+                return entry.File.Pages.PresentBytes;
+            }
+
+            return entry.IsWhole ? version.Length : Math.Min(entry.SizeBytes, Math.Max(0, version.Length - 1));
         }
     }
 
@@ -263,8 +277,16 @@ public sealed partial class Tier : IDisposable
     /// <summary>Pins or unpins all versions of the keys below a prefix, now and later, also after a restart.</summary>
     public void SetPin(UnderStoreId store, string prefix, bool pinned)
     {
-        _index.SetPin(store.Value, prefix, pinned);
-        List<ObjectRow> rows = Rows().ToList();
+        try
+        {
+            _index.SetPin(store.Value, prefix, pinned);
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
+            throw new ForebayException(ErrorKind.Unavailable, $"The index of {Path} cannot be written, so nothing was {(pinned ? "pinned" : "unpinned")}: {e.Message}", e);
+        }
+
         lock (_lock)
         {
             if (pinned)
@@ -276,7 +298,19 @@ public sealed partial class Tier : IDisposable
                 _pins.Remove(store.Value, prefix);
             }
 
-            foreach (ObjectRow row in rows)
+            // Loaded files first: what is being filled may have no row yet.
+            foreach (TierEntry entry in _entries.Values)
+            {
+                if (entry.File is not null)
+                {
+                    entry.IsPinned = _pins.Covers(entry.File.Version);
+                }
+            }
+        }
+
+        foreach (ObjectRow row in Rows())
+        {
+            lock (_lock)
             {
                 if (_entries.TryGetValue(row.Version.Id, out TierEntry? entry))
                 {
@@ -332,7 +366,7 @@ public sealed partial class Tier : IDisposable
     internal SafeFileHandle OpenData(CacheFile file)
     {
         bool isNew = file.Pages.PresentCount == 0;
-        SafeFileHandle handle = LocalFile.Open(_directory.DataPath(file.Version.Id, file.Generation), create: isNew);
+        SafeFileHandle handle = LocalFile.Open(_directory.DataPath(file.Version.Id, file.Generation), create: isNew, truncate: isNew);
         try
         {
             if (isNew)
@@ -344,7 +378,6 @@ public sealed partial class Tier : IDisposable
                 throw new TierIOException("open", "a cache file of another length", 0);
             }
 
-            _openFiles.Opened(file);
             return handle;
         }
         catch
@@ -357,7 +390,7 @@ public sealed partial class Tier : IDisposable
     internal void ReportFailure(TierIOException error)
     {
         Interlocked.Increment(ref _ioErrors);
-        Volatile.Write(ref _suspendedUntil, _time.GetTimestamp() + (_time.TimestampFrequency * SuspendSeconds));
+        Suspend();
         _problem = error.IsNoSpace
             ? "the disk is full: serving through until there is room"
             : $"{error.Message}: serving through, next try within {SuspendSeconds} s";
@@ -375,299 +408,42 @@ public sealed partial class Tier : IDisposable
 
     internal void CountCorruptPage() => Interlocked.Increment(ref _corruptPages);
 
-    /// <summary>A file that cannot be opened any more is forgotten; its bytes are fetched again.</summary>
+    /// <summary>
+    /// A file that cannot be opened: one that is missing, damaged or was to be made is forgotten, its bytes are fetched again. Any other failure
+    /// (no descriptors left, a failing disk) says nothing of its bytes: it is only unloaded and tried again later.
+    /// </summary>
     internal void DropUnusable(CacheFile file, TierIOException error)
     {
-        if (error.Errno != Native.NoSuchFile)
+        bool wasEmpty = file.Pages.PresentCount == 0;
+        bool isDamaged = error.Errno is Native.NoSuchFile or 0;
+        if (wasEmpty || error.Errno != Native.NoSuchFile)
         {
             ReportFailure(error);
         }
 
+        bool isRemoved = false;
         lock (_lock)
         {
             if (_entries.TryGetValue(file.Version.Id, out TierEntry? entry) && ReferenceEquals(entry.File, file))
             {
-                RemoveLocked(entry);
+                if (wasEmpty || isDamaged)
+                {
+                    isRemoved = true;
+                    RemoveLocked(entry);
+                }
+                else if (file.TryDetach())
+                {
+                    entry.IsWhole = file.IsWhole;
+                    entry.File = null;
+                }
             }
         }
 
-        file.Retire();
-        WakeMaintenance();
+        if (isRemoved)
+        {
+            Discard(file.Entry, file, file.Entry.SizeBytes);
+        }
     }
 
     internal void OnRetiredFileClosed(TierEntry entry) => Interlocked.Add(ref _heldBytes, -entry.SizeBytes);
-
-    /// <summary>Takes room for a file, evicting others if there is none.</summary>
-    internal bool TryReserve(TierEntry entry, long bytes)
-    {
-        if (IsSuspended)
-        {
-            return false;
-        }
-
-        List<TierEntry>? victims = null;
-        bool granted;
-        lock (_lock)
-        {
-            granted = _entries.TryGetValue(entry.Id, out TierEntry? current) && ReferenceEquals(current, entry);
-            granted = granted && MakeOwnerRoomLocked(entry.Owner, bytes, ref victims) && MakeRoomLocked(_effectiveQuotaBytes - bytes, ref victims);
-            if (granted)
-            {
-                _policy.Resize(entry, entry.SizeBytes + bytes);
-                _storedBytes += bytes;
-                if (entry.Owner >= 0)
-                {
-                    _ownerBytes[entry.Owner] += bytes;
-                }
-            }
-        }
-
-        DiscardVictims(victims);
-        if (UsedBytes > Options.HighWatermark * Volatile.Read(ref _effectiveQuotaBytes))
-        {
-            WakeMaintenance();
-        }
-
-        return granted;
-    }
-
-    private bool IsSuspended => _time.GetTimestamp() < Volatile.Read(ref _suspendedUntil);
-
-    private bool MakeRoomLocked(double targetBytes, ref List<TierEntry>? victims)
-    {
-        while (UsedBytes > targetBytes)
-        {
-            if (!_policy.TryEvict(out EvictionNode? node))
-            {
-                return false;
-            }
-
-            TakeVictimLocked((TierEntry)node, ref victims);
-        }
-
-        return true;
-    }
-
-    private bool MakeOwnerRoomLocked(int owner, long bytes, ref List<TierEntry>? victims)
-    {
-        if (owner < 0 || _owners.QuotaOf(owner) is not long quota)
-        {
-            return true;
-        }
-
-        EvictingOwner = owner;
-        try
-        {
-            while (_ownerBytes[owner] + bytes > quota)
-            {
-                if (!_policy.TryEvict(out EvictionNode? node))
-                {
-                    return false;
-                }
-
-                TakeVictimLocked((TierEntry)node, ref victims);
-            }
-
-            return true;
-        }
-        finally
-        {
-            EvictingOwner = -1;
-        }
-    }
-
-    private void TakeVictimLocked(TierEntry entry, ref List<TierEntry>? victims)
-    {
-        RemoveLocked(entry);
-        _evictedBytes += entry.SizeBytes;
-        (victims ??= []).Add(entry);
-    }
-
-    /// <summary>Takes an entry out of every table; its file is unlinked by <see cref="Discard"/> afterwards, outside the lock.</summary>
-    private void RemoveLocked(TierEntry entry)
-    {
-        _policy.Remove(entry);
-        _entries.Remove(entry.Id);
-        int versions = _keys[entry.ObjectHash] - 1;
-        if (versions == 0)
-        {
-            _keys.Remove(entry.ObjectHash);
-        }
-        else
-        {
-            _keys[entry.ObjectHash] = versions;
-        }
-
-        _pendingDeletes.Add(entry.Id);
-        _storedBytes -= entry.SizeBytes;
-        if (entry.Owner >= 0)
-        {
-            _ownerBytes[entry.Owner] -= entry.SizeBytes;
-        }
-    }
-
-    private void AddLocked(TierEntry entry)
-    {
-        _entries.Add(entry.Id, entry);
-        _keys[entry.ObjectHash] = _keys.GetValueOrDefault(entry.ObjectHash) + 1;
-    }
-
-    /// <summary>32 bits of a key: a collision only costs a stat that could have been spared.</summary>
-    private static int ObjectHash(UnderStoreId store, string key) => HashCode.Combine(store.Value, key);
-
-    private void DiscardVictims(List<TierEntry>? victims)
-    {
-        foreach (TierEntry victim in victims ?? [])
-        {
-            Discard(victim, victim.File, victim.SizeBytes);
-        }
-    }
-
-    private void Discard(TierEntry entry, CacheFile? file, long size)
-    {
-        Interlocked.Add(ref _heldBytes, size);
-        if (file is null || file.Retire())
-        {
-            Interlocked.Add(ref _heldBytes, -size);
-        }
-
-        try
-        {
-            LocalFile.Unlink(_directory.DataPath(entry.Id, entry.Generation));
-        }
-        catch (TierIOException e)
-        {
-            ReportFailure(e);
-        }
-
-        WakeMaintenance();
-    }
-
-    private CacheFile? LoadFromIndex(ObjectVersion version)
-    {
-        (ObjectRow Row, List<ExtentRow> Extents)? found;
-        try
-        {
-            found = _index.Find(version.Id);
-        }
-        catch (SqliteException e)
-        {
-            ReportIndexFailure(e);
-            return null;
-        }
-
-        if (found is null || found.Value.Row.Version != version)
-        {
-            return null;
-        }
-
-        ObjectRow row = found.Value.Row;
-        PageMap? pages = ReadPages(row, found.Value.Extents);
-        lock (_lock)
-        {
-            if (!_entries.TryGetValue(version.Id, out TierEntry? entry))
-            {
-                if (_startupScanDone || pages is null || _pendingDeletes.Contains(version.Id))
-                {
-                    return null;
-                }
-
-                entry = RegisterLocked(row);
-            }
-
-            if (entry.File is null && pages is not null)
-            {
-                entry.File = new CacheFile(this, entry, row.Version, row.Generation, pages, isNew: false);
-            }
-
-            return entry.File;
-        }
-    }
-
-    /// <summary>Pages of a row; verified when the file is as the index last saw it, in the same boot. Null when the file is missing or of another size.</summary>
-    private PageMap? ReadPages(ObjectRow row, List<ExtentRow> extents)
-    {
-        try
-        {
-            using SafeFileHandle handle = LocalFile.Open(_directory.DataPath(row.Version.Id, row.Generation), create: false, writable: false);
-            FileIdentity identity = LocalFile.Identify(handle);
-            if (identity.SizeBytes != row.Version.Length)
-            {
-                return null;
-            }
-
-            bool verified = identity == row.Identity && string.Equals(row.BootId, _bootId, StringComparison.Ordinal);
-            var pages = new PageMap(row.Version.Length, PageSizeBytes);
-            foreach (ExtentRow extent in extents)
-            {
-                pages.Restore(extent, verified);
-            }
-
-            return pages;
-        }
-        catch (TierIOException e)
-        {
-            if (e.Errno != Native.NoSuchFile)
-            {
-                ReportFailure(e);
-            }
-
-            return null;
-        }
-    }
-
-    private TierEntry RegisterLocked(ObjectRow row)
-    {
-        var entry = new TierEntry(this, row.Version.Id, row.StoredBytes, _owners.OwnerOf(row.Version.UnderStore, row.Version.Key))
-        {
-            Generation = row.Generation,
-            IsPinned = _pins.Covers(row.Version),
-            UsedAtSeconds = (int)row.UsedAtSeconds,
-        };
-        entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
-        AddLocked(entry);
-        _policy.Restore(entry, row.IsFrequent);
-        _storedBytes += entry.SizeBytes;
-        if (entry.Owner >= 0)
-        {
-            _ownerBytes[entry.Owner] += entry.SizeBytes;
-        }
-
-        return entry;
-    }
-
-    private static TierIndex OpenIndex(TierDirectory directory, TimeProvider time)
-    {
-        try
-        {
-            return TierIndex.Open(directory.IndexPath);
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode is 11 or 26)
-        {
-            // SQLITE_CORRUPT or SQLITE_NOTADB: the cached bytes cannot be told apart without it. Keep it for a look, begin anew;
-            // the data files become orphans and are removed in the background.
-            string aside = $"{directory.IndexPath}.damaged-{time.GetUtcNow():yyyyMMddHHmmss}";
-            File.Move(directory.IndexPath, aside, overwrite: true);
-            File.Delete(directory.IndexPath + "-wal");
-            File.Delete(directory.IndexPath + "-shm");
-            return TierIndex.Open(directory.IndexPath);
-        }
-        catch (SqliteException e)
-        {
-            throw new ForebayException(ErrorKind.Unavailable, $"The index {directory.IndexPath} cannot be opened: {e.Message}", e);
-        }
-    }
-
-    internal static string ReadBootId()
-    {
-        try
-        {
-            return File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
-        }
-        catch (IOException)
-        {
-            Debug.Fail("no boot id");
-            return Guid.NewGuid().ToString();
-        }
-    }
 }

@@ -18,6 +18,7 @@ public sealed partial class TierCheck
     public const int MostFindings = 1000;
 
     private const string Refetched = "its bytes are fetched again at the next read";
+    private const string BegunAnew = "the index is set aside as index.db.damaged-TIME and begun anew; all data files are removed as orphans and fetched again when read";
     private readonly TierDirectory _directory;
     private readonly bool _quick;
     private readonly Action<TierCheckProgress>? _progress;
@@ -99,15 +100,19 @@ public sealed partial class TierCheck
             {
                 CheckRows(index, name);
             }
+            else if (index.SchemaVersion > 0)
+            {
+                Add(TierFindingKind.IndexDamaged, isDamage: true, name, key: null, firstByte: null, bytes: 0, "tables are missing in the index", BegunAnew);
+            }
 
             return _report.IsClean || _findings.TrueForAll(finding => finding.Kind != TierFindingKind.IndexDamaged);
         }
         catch (SqliteException e)
         {
-            bool atOpen = e.SqliteErrorCode is 11 or 26;
+            bool atOpen = e.SqliteErrorCode is 1 or 11 or 26;
             Add(
                 TierFindingKind.IndexDamaged, isDamage: true, name, key: null, firstByte: null, bytes: 0, $"the index cannot be read: {e.Message}",
-                atOpen ? "the index is set aside as index.db.damaged-TIME and begun anew; all data files are removed as orphans and fetched again when read" : "the start fails with the same message; remove the directory, nothing but cached copies is lost");
+                atOpen ? BegunAnew : "the start fails with the same message; remove the directory, nothing but cached copies is lost");
             return false;
         }
 
@@ -167,7 +172,7 @@ public sealed partial class TierCheck
         catch (TierIOException e)
         {
             bool missing = e.Errno == Native.NoSuchFile;
-            Add(missing ? TierFindingKind.FileMissing : TierFindingKind.FileUnreadable, isDamage: true, file, row.Version.Key, firstByte: null, row.StoredBytes, missing ? "the data file is missing" : e.Message, $"the row is dropped; {Refetched}");
+            Add(missing ? TierFindingKind.FileMissing : TierFindingKind.FileUnreadable, isDamage: true, file, row.Version.Key, firstByte: null, row.StoredBytes, missing ? "the data file is missing" : e.Message, missing ? $"the row is dropped; {Refetched}" : "it is served through and tried again later");
             return;
         }
 
@@ -202,12 +207,7 @@ public sealed partial class TierCheck
             pages.Restore(extent, verified: false);
         }
 
-        long present = 0;
-        for (int page = 0; page < pages.PageCount; page++)
-        {
-            present += pages.IsPresent(page) ? Tier.BlocksOf(pages.LengthOf(page)) : 0;
-        }
-
+        long present = pages.StoredBytes;
         _report = _report with { PresentPages = _report.PresentPages + pages.PresentCount, PresentBytes = _report.PresentBytes + present };
         if (row.IsWhole && !pages.AllPresent)
         {

@@ -196,6 +196,7 @@ internal sealed class TierDirectory : IDisposable
     {
         string objects = System.IO.Path.Combine(path, "objects");
         const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        File.SetUnixFileMode(path, Private);
         for (int i = 0; i < 256; i++)
         {
             Directory.CreateDirectory(System.IO.Path.Combine(objects, i.ToString("x2", CultureInfo.InvariantCulture)), Private);

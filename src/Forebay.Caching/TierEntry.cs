@@ -25,6 +25,9 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
 
     internal bool IsPinned { get; set; }
 
+    /// <summary>Every page was present when the file was last unloaded; meaningless while <see cref="File"/> is there.</summary>
+    internal bool IsWhole { get; set; }
+
     /// <summary>Last use, Unix seconds; written racily, at most once a second.</summary>
     internal int UsedAtSeconds
     {

@@ -7,7 +7,7 @@ namespace Forebay.Caching;
 /// <summary>What the index knows of one data file.</summary>
 /// <param name="Version">The object version it holds bytes of.</param>
 /// <param name="Generation">Raised when a damaged whole file was replaced; part of the file's name.</param>
-/// <param name="StoredBytes">Bytes of present pages, rounded up to blocks.</param>
+/// <param name="StoredBytes">Bytes that count against the quota: present pages and those being written, rounded up to blocks.</param>
 /// <param name="IsWhole">The file was complete once: it is never punched, truncated or rewritten again.</param>
 /// <param name="Identity">Identity of the file after the last page of this row was written.</param>
 /// <param name="BootId">Boot in which that was.</param>

@@ -35,7 +35,7 @@ internal sealed class TierIndexSnapshot : IDisposable
                 ? Connect($"file:{Uri.EscapeDataString(indexPath)}?immutable=1", SqliteOpenMode.ReadOnly)
                 : Connect(Path.Combine(copy, "index.db"), SqliteOpenMode.ReadWrite);
             var snapshot = new TierIndexSnapshot(connection, copy);
-            long version = snapshot.Scalar("PRAGMA user_version");
+            long version = snapshot.SchemaVersion;
             return version <= TierIndex.SchemaVersion
                 ? snapshot
                 : throw new ForebayException(ErrorKind.InvalidArgument, $"{indexPath} has schema {version}, this build reads up to {TierIndex.SchemaVersion}. Run the newer Forebay that made it, or remove the cache directory.");
@@ -48,8 +48,11 @@ internal sealed class TierIndexSnapshot : IDisposable
         }
     }
 
+    /// <summary>0 when the process died before it made the tables.</summary>
+    internal long SchemaVersion => Scalar("PRAGMA user_version");
+
     /// <summary>False when the process died before it made the tables.</summary>
-    internal bool HasTables => Scalar("SELECT count(*) FROM sqlite_master WHERE name IN ('object', 'extent')") == 2;
+    internal bool HasTables => Scalar("SELECT count(*) FROM sqlite_master WHERE name IN ('object', 'extent', 'pin')") == 3;
 
     /// <summary>What SQLite finds wrong with the file's structure; at most ten sentences.</summary>
     internal List<string> StructureFaults()

@@ -59,7 +59,7 @@ public sealed class Node : INode, IAsyncDisposable
         var buffers = new BufferPool(FillBufferBytes, options.Fill.MaxConcurrentRanges);
         var passThrough = new PassThroughBuffers(PassThroughBufferBytes, (int)Math.Clamp(options.MemoryLimitBytes / 8 / PassThroughBufferBytes, 8, 256));
         MountPoint[] mounts = [.. options.MountPoints.Select((mount, i)
-            => new MountPoint(mount, stores[i], i, cache, fills, options.Fill, buffers, passThrough, time))];
+            => new MountPoint(WithinMemory(mount, options), stores[i], i, cache, fills, options.Fill, buffers, passThrough, time))];
         return new Node(options, cache, mounts, passThrough, time);
     }
 
@@ -215,6 +215,18 @@ public sealed class Node : INode, IAsyncDisposable
 
         _cache.Dispose();
         _passThrough.Dispose();
+    }
+
+    /// <summary>All mount points together keep metadata in at most a quarter of the memory limit, half of it for stats and half for listings.</summary>
+    private static MountPointOptions WithinMemory(MountPointOptions mount, NodeOptions options)
+    {
+        const int BytesPerStat = 450; // measured; docs/BENCHMARKS.md
+        long share = options.MemoryLimitBytes / 8 / options.MountPoints.Count;
+        return mount with
+        {
+            MaxCachedStats = (int)Math.Min(mount.MaxCachedStats, Math.Max(share / BytesPerStat, 1_000)),
+            MaxListingBytes = Math.Min(mount.MaxListingBytes, Math.Max(share, 1 << 20)),
+        };
     }
 
     private MountPointStatus StatusOf(MountPoint mount) => new()

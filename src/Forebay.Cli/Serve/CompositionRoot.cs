@@ -36,6 +36,7 @@ internal static class CompositionRoot
     public static async Task<NodeParts> ComposeAsync(NodePlan plan, CancellationToken cancellationToken)
     {
         ForebayConfiguration configuration = plan.Configuration;
+        ProcessLimits.Apply(configuration.Engine.MemoryLimitBytes);
         ILoggerFactory logs = NodeLogging.Create(configuration.Log);
         Dictionary<string, MountConfiguration> mounts = configuration.Mounts.ToDictionary(mount => mount.Engine.Name, StringComparer.Ordinal);
 
@@ -113,9 +114,9 @@ internal static class CompositionRoot
 
     private static List<IAdminAuthenticator> AuthenticatorsOf(ForebayConfiguration configuration, TimeProvider time)
     {
-        // A key that is bound to prefixes must not steer the whole node.
+        // A key that only reads, or is bound to prefixes, must not steer the whole node.
         Dictionary<string, string> secrets = configuration.Keys
-            .Where(key => key.Prefixes.Contains("/", StringComparer.Ordinal))
+            .Where(key => key.Rights == KeyRights.ReadWrite && key.Prefixes.Contains("/", StringComparer.Ordinal))
             .ToDictionary(key => key.AccessKeyId, key => key.SecretAccessKey!.Reveal(), StringComparer.Ordinal);
         List<IAdminAuthenticator> authenticators = [new SignatureAuthenticator(secrets.GetValueOrDefault, time)];
         if (configuration.Admin.Token is { } token)

@@ -19,6 +19,7 @@ internal sealed class RangeFill
 {
     private readonly Lock _lock = new();
     private readonly FillContext _context;
+    private readonly SemaphoreSlim _writeTurn;
     private readonly Action<RangeFill> _ended;
     private readonly CancellationTokenSource _cancellation = new();
     private TaskCompletionSource? _signal;
@@ -33,13 +34,15 @@ internal sealed class RangeFill
     /// <param name="context">Store and bounds.</param>
     /// <param name="file">Where the bytes go; the fill holds a reference of its own while it runs.</param>
     /// <param name="range">Begins at a page and ends at a page or at the end of the object.</param>
+    /// <param name="writeTurn">Held while bytes are written to the file; shared by the fills of one version.</param>
     /// <param name="firstRead">A read that was already started at the range's first byte; owned by the fill. Null to start one.</param>
     /// <param name="requestId">Identifies the causing request.</param>
     /// <param name="ended">Called once, after the last progress and before anybody is told of the end.</param>
-    internal RangeFill(FillContext context, CacheFile file, ByteRange range, UnderStoreRead? firstRead, string? requestId, Action<RangeFill> ended)
+    internal RangeFill(FillContext context, CacheFile file, ByteRange range, SemaphoreSlim writeTurn, UnderStoreRead? firstRead, string? requestId, Action<RangeFill> ended)
     {
         _context = context;
         _ended = ended;
+        _writeTurn = writeTurn;
         _firstRead = firstRead;
         _progress = range.Offset;
         _interest = 1;
@@ -245,7 +248,7 @@ internal sealed class RangeFill
                 bool complete = writer.Position + filled == Range.End;
                 if (filled == buffer.Length || complete || ended || (Volatile.Read(ref _waiters) > 0 && !read.IsProvisional))
                 {
-                    writer.Write(buffer.AsSpan(0, filled));
+                    await WriteAsync(writer, buffer.AsMemory(0, filled));
                     filled = 0;
                     if (!read.IsProvisional)
                     {
@@ -270,6 +273,19 @@ internal sealed class RangeFill
                 writer.CommitProvisional();
                 Advance(writer.Position);
             }
+        }
+    }
+
+    private async ValueTask WriteAsync(PageWriter writer, ReadOnlyMemory<byte> bytes)
+    {
+        await _writeTurn.WaitAsync(_cancellation.Token);
+        try
+        {
+            writer.Write(bytes.Span);
+        }
+        finally
+        {
+            _writeTurn.Release();
         }
     }
 
