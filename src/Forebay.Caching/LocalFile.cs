@@ -91,6 +91,15 @@ internal static unsafe class LocalFile
             (stat.ChangedSeconds * 1_000_000_000L) + stat.ChangedNanoseconds);
     }
 
+    /// <summary>Bytes that an open file takes on the disk; holes take none.</summary>
+    internal static long DiskBytesOf(SafeFileHandle file)
+    {
+        Native.StatxBuffer stat;
+        return Native.Statx(file, "", Native.AtEmptyPath, Native.StatxBasicStats, &stat) != 0
+            ? throw new TierIOException("stat", "a cache file", Marshal.GetLastPInvokeError())
+            : (long)stat.Blocks * 512;
+    }
+
     /// <summary>Removes a name; a missing one is no error.</summary>
     internal static void Unlink(string path)
     {

@@ -171,20 +171,27 @@ internal sealed class PageMap
         }
     }
 
+    /// <summary>True when a row of the index has the shape of its extent; another one is damage.</summary>
+    internal bool Fits(ExtentRow row)
+    {
+        if (row.Extent < 0 || row.Extent >= _extents.Length)
+        {
+            return false;
+        }
+
+        ExtentPages extent = ExtentAt(row.Extent);
+        return row.Present.Length == extent.Present.Length * sizeof(ulong) && row.Checksums.Length == extent.Checksums.Length * sizeof(uint);
+    }
+
     /// <summary>Takes over a row of the index; rows of another shape (damage) are ignored, their pages are fetched again.</summary>
     internal void Restore(ExtentRow row, bool verified)
     {
-        if (row.Extent < 0 || row.Extent >= _extents.Length)
+        if (!Fits(row))
         {
             return;
         }
 
         ExtentPages extent = ExtentAt(row.Extent);
-        if (row.Present.Length != extent.Present.Length * sizeof(ulong) || row.Checksums.Length != extent.Checksums.Length * sizeof(uint))
-        {
-            return;
-        }
-
         row.Present.AsSpan().CopyTo(MemoryMarshal.AsBytes(extent.Present.AsSpan()));
         row.Checksums.AsSpan().CopyTo(MemoryMarshal.AsBytes(extent.Checksums.AsSpan()));
         int beyond = extent.Checksums.Length;

@@ -469,19 +469,12 @@ public sealed partial class Tier
 
     private void RemoveIfOrphan(string path)
     {
-        string name = System.IO.Path.GetFileName(path);
-        int dot = name.IndexOf('.', StringComparison.Ordinal);
-        string digits = dot < 0 ? name : name[..dot];
-        int generation = 0;
-        if (digits.Length != 32
-            || !ulong.TryParse(digits.AsSpan(0, 16), System.Globalization.NumberStyles.AllowHexSpecifier, null, out ulong high)
-            || !ulong.TryParse(digits.AsSpan(16), System.Globalization.NumberStyles.AllowHexSpecifier, null, out ulong low)
-            || (dot >= 0 && !int.TryParse(name.AsSpan(dot + 1), System.Globalization.CultureInfo.InvariantCulture, out generation)))
+        if (!TierDirectory.TryParseDataName(System.IO.Path.GetFileName(path.AsSpan()), out VersionId id, out int generation))
         {
             return;
         }
 
-        var dataFile = (Id: new VersionId(high, low), Generation: generation);
+        var dataFile = (Id: id, Generation: generation);
         lock (_lock)
         {
             if ((_entries.TryGetValue(dataFile.Id, out TierEntry? entry) && entry.Generation == generation) || !_unlinking.Add(dataFile))

@@ -19,11 +19,16 @@ internal sealed class TierDirectory : IDisposable
     /// <summary>Newest format this build reads and the only one it writes.</summary>
     internal const int FormatVersion = 1;
 
-    private const string MarkerName = "forebay-tier";
-    private const string Magic = "forebay cache tier";
-    private readonly SafeFileHandle _lock;
+    /// <summary>Name of the file that makes a directory a tier.</summary>
+    internal const string MarkerName = "forebay-tier";
 
-    private TierDirectory(string path, Guid uuid, int pageSizeBytes, SafeFileHandle lockFile)
+    /// <summary>Name of the file that is locked.</summary>
+    internal const string LockName = "lock";
+
+    private const string Magic = "forebay cache tier";
+    private readonly SafeFileHandle? _lock;
+
+    private TierDirectory(string path, Guid uuid, int pageSizeBytes, SafeFileHandle? lockFile)
     {
         Path = path;
         Uuid = uuid;
@@ -45,10 +50,69 @@ internal sealed class TierDirectory : IDisposable
     /// <exception cref="ForebayException"><see cref="ErrorKind.InvalidArgument"/>: not a tier directory, a newer format, or in use;
     /// <see cref="ErrorKind.AccessDenied"/>/<see cref="ErrorKind.Unavailable"/>: it cannot be made or opened.</exception>
     internal static TierDirectory Open(string path, int pageSizeBytes, bool create = true)
+        => Translate(path, () => OpenCore(System.IO.Path.GetFullPath(path), pageSizeBytes, create));
+
+    /// <summary>Takes the lock of an existing tier directory without changing anything in it: nothing is made, not even a missing lock file.</summary>
+    /// <exception cref="ForebayException">As <see cref="Open"/>; a directory without a marker is <see cref="ErrorKind.InvalidArgument"/>, also when it is empty.</exception>
+    internal static TierDirectory OpenReadOnly(string path)
+        => Translate(path, () =>
+        {
+            string full = System.IO.Path.GetFullPath(path);
+            string markerPath = System.IO.Path.Combine(full, MarkerName);
+            CheckMarkerExists(full, markerPath);
+            SafeFileHandle? lockFile = null;
+            try
+            {
+                if (File.Exists(System.IO.Path.Combine(full, LockName)))
+                {
+                    lockFile = LocalFile.Open(System.IO.Path.Combine(full, LockName), create: false, writable: false);
+                    TakeLock(full, lockFile);
+                }
+
+                (Guid uuid, int pageSize) = ReadMarker(full, markerPath);
+                return new TierDirectory(full, uuid, pageSize, lockFile);
+            }
+            catch
+            {
+                lockFile?.Dispose();
+                throw;
+            }
+        });
+
+    /// <summary>Path of the data file of one generation of an object version.</summary>
+    internal string DataPath(VersionId id, int generation)
+    {
+        string name = id.ToString();
+        string suffix = generation == 0 ? "" : "." + generation.ToString(CultureInfo.InvariantCulture);
+        return string.Concat(ObjectsPath, "/", name.AsSpan(0, 2), string.Concat("/", name, suffix));
+    }
+
+    /// <summary>Reads the name of a data file back; false when it is not one of ours.</summary>
+    internal static bool TryParseDataName(ReadOnlySpan<char> name, out VersionId id, out int generation)
+    {
+        int dot = name.IndexOf('.');
+        ReadOnlySpan<char> digits = dot < 0 ? name : name[..dot];
+        id = default;
+        generation = 0;
+        if (digits.Length != 32
+            || !ulong.TryParse(digits[..16], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong high)
+            || !ulong.TryParse(digits[16..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong low)
+            || (dot >= 0 && !int.TryParse(name[(dot + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out generation)))
+        {
+            return false;
+        }
+
+        id = new VersionId(high, low);
+        return true;
+    }
+
+    public void Dispose() => _lock?.Dispose();
+
+    private static TierDirectory Translate(string path, Func<TierDirectory> open)
     {
         try
         {
-            return OpenCore(System.IO.Path.GetFullPath(path), pageSizeBytes, create);
+            return open();
         }
         catch (TierIOException e)
         {
@@ -59,16 +123,6 @@ internal sealed class TierDirectory : IDisposable
             throw new ForebayException(ErrorKind.AccessDenied, $"Cache directory {path} cannot be used: {e.Message}. Give this user the right to write there or name another directory.", e);
         }
     }
-
-    /// <summary>Path of the data file of one generation of an object version.</summary>
-    internal string DataPath(VersionId id, int generation)
-    {
-        string name = id.ToString();
-        string suffix = generation == 0 ? "" : "." + generation.ToString(CultureInfo.InvariantCulture);
-        return string.Concat(ObjectsPath, "/", name.AsSpan(0, 2), string.Concat("/", name, suffix));
-    }
-
-    public void Dispose() => _lock.Dispose();
 
     private static TierDirectory OpenCore(string path, int pageSizeBytes, bool create)
     {
@@ -87,21 +141,15 @@ internal sealed class TierDirectory : IDisposable
             throw new ForebayException(ErrorKind.InvalidArgument, $"{path} is not empty and not a Forebay cache directory (no file '{MarkerName}'). Name an empty or new directory, so that nothing of yours is removed.");
         }
 
-        if (!File.Exists(markerPath) && !create)
+        if (!create)
         {
-            throw new ForebayException(ErrorKind.InvalidArgument, $"{path} is not a Forebay cache directory (no file '{MarkerName}').");
+            CheckMarkerExists(path, markerPath);
         }
 
-        SafeFileHandle lockFile = LocalFile.Open(System.IO.Path.Combine(path, "lock"), create: true);
+        SafeFileHandle lockFile = LocalFile.Open(System.IO.Path.Combine(path, LockName), create: true);
         try
         {
-            if (Native.FileLock(lockFile, Native.LockExclusive | Native.LockNonBlocking) != 0)
-            {
-                throw Marshal.GetLastPInvokeError() == Native.WouldBlock
-                    ? new ForebayException(ErrorKind.InvalidArgument, $"Cache directory {path} is in use by another Forebay process. Stop that process or name another directory.")
-                    : new TierIOException("lock", path, Marshal.GetLastPInvokeError());
-            }
-
+            TakeLock(path, lockFile);
             if (!File.Exists(markerPath))
             {
                 Initialize(path, markerPath, pageSizeBytes);
@@ -117,9 +165,32 @@ internal sealed class TierDirectory : IDisposable
         }
     }
 
+    private static void CheckMarkerExists(string path, string markerPath)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new ForebayException(ErrorKind.NotFound, $"Cache directory {path} does not exist.");
+        }
+
+        if (!File.Exists(markerPath))
+        {
+            throw new ForebayException(ErrorKind.InvalidArgument, $"{path} is not a Forebay cache directory (no file '{MarkerName}').");
+        }
+    }
+
+    private static void TakeLock(string path, SafeFileHandle lockFile)
+    {
+        if (Native.FileLock(lockFile, Native.LockExclusive | Native.LockNonBlocking) != 0)
+        {
+            throw Marshal.GetLastPInvokeError() == Native.WouldBlock
+                ? new ForebayException(ErrorKind.InvalidArgument, $"Cache directory {path} is in use by another Forebay process. Stop that process or name another directory.")
+                : new TierIOException("lock", path, Marshal.GetLastPInvokeError());
+        }
+    }
+
     /// <summary>A directory in which a first start was killed before its marker was written holds nothing but our own names.</summary>
     private static bool IsEmptyOrInterrupted(string path)
-        => Directory.EnumerateFileSystemEntries(path).All(entry => System.IO.Path.GetFileName(entry) is "lock" or "objects" or MarkerName + ".new" or "lost+found");
+        => Directory.EnumerateFileSystemEntries(path).All(entry => System.IO.Path.GetFileName(entry) is LockName or "objects" or MarkerName + ".new" or "lost+found");
 
     private static void Initialize(string path, string markerPath, int pageSizeBytes)
     {

@@ -33,7 +33,11 @@ internal sealed record ObjectRow(
 /// </remarks>
 internal sealed class TierIndex : IDisposable
 {
-    private const int SchemaVersion = 1;
+    internal const int SchemaVersion = 1;
+
+    /// <summary>Columns as <see cref="ReadRow"/> reads them.</summary>
+    internal const string RowColumns = "store, key, token, length, generation, stored, whole, inode, size, modified, changed, boot, used, frequent";
+
     private readonly Lock _writing = new();
     private readonly Lock _reading = new();
     private readonly SqliteConnection _writer;
@@ -59,7 +63,7 @@ internal sealed class TierIndex : IDisposable
         _putExtent = Command(writer, "INSERT OR REPLACE INTO extent(id, extent, present, checksums) VALUES ($id, $extent, $present, $checksums)", "$id", "$extent", "$present", "$checksums");
         _deleteObject = Command(writer, "DELETE FROM object WHERE id = $id", "$id");
         _deleteExtents = Command(writer, "DELETE FROM extent WHERE id = $id", "$id");
-        _findObject = Command(reader, "SELECT store, key, token, length, generation, stored, whole, inode, size, modified, changed, boot, used, frequent FROM object WHERE id = $id", "$id");
+        _findObject = Command(reader, $"SELECT {RowColumns} FROM object WHERE id = $id", "$id");
         _findExtents = Command(reader, "SELECT extent, present, checksums FROM extent WHERE id = $id", "$id");
     }
 
@@ -142,7 +146,7 @@ internal sealed class TierIndex : IDisposable
     internal IEnumerable<ObjectRow> Scan()
     {
         using SqliteConnection connection = Connect(_writer.DataSource, SqliteOpenMode.ReadWrite);
-        using SqliteCommand command = Command(connection, "SELECT store, key, token, length, generation, stored, whole, inode, size, modified, changed, boot, used, frequent FROM object ORDER BY used");
+        using SqliteCommand command = Command(connection, $"SELECT {RowColumns} FROM object ORDER BY used");
         using SqliteDataReader found = command.ExecuteReader();
         while (found.Read())
         {
@@ -261,7 +265,7 @@ internal sealed class TierIndex : IDisposable
         }
     }
 
-    private static ObjectRow ReadRow(SqliteDataReader r, int at)
+    internal static ObjectRow ReadRow(SqliteDataReader r, int at)
     {
         var version = new ObjectVersion(new UnderStoreId(r.GetString(at)), r.GetString(at + 1), new VersionToken(r.GetString(at + 2)), r.GetInt64(at + 3));
         var identity = new FileIdentity(r.GetInt64(at + 7), r.GetInt64(at + 8), r.GetInt64(at + 9), r.GetInt64(at + 10));

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using Forebay.Cli.Bench;
 using Forebay.Cli.Demo;
+using Forebay.Cli.Fsck;
 using Forebay.Cli.Serve;
 using Forebay.Cli.Verbs;
 
@@ -41,6 +43,8 @@ internal static class CommandLine
             root.Subcommands.Add(verb);
         }
 
+        root.Subcommands.Add(BenchCommand.Create());
+        root.Subcommands.Add(FsckCommand.Create());
         root.Subcommands.Add(CompletionCommand.Create());
         root.Subcommands.Add(VersionCommand.Create());
         root.WithExamples("forebay demo", "forebay serve --mount data=s3://bucket/prefix", "forebay COMMAND --help");

@@ -77,15 +77,39 @@ function show(status) {
   $('status').hidden = false;
 }
 
+const hex = buffer => Array.from(new Uint8Array(buffer), b => b.toString(16).padStart(2, '0')).join('');
+const utf8 = text => new TextEncoder().encode(text);
+const sha256 = async text => hex(await crypto.subtle.digest('SHA-256', utf8(text)));
+async function hmac(key, text) {
+  const imported = await crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  return crypto.subtle.sign('HMAC', imported, utf8(text));
+}
+
+// AWS Signature Version 4 of a GET without query, as the command line signs.
+async function sign(url, id, secret) {
+  if (!globalThis.crypto || !crypto.subtle) throw new Error('this browser signs only on 127.0.0.1, localhost or https; use the admin token here');
+  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, ''), empty = await sha256('');
+  const scope = date.slice(0, 8) + '/local/forebay/aws4_request', names = 'host;x-amz-content-sha256;x-amz-date';
+  const canonical = ['GET', url.pathname, '', 'host:' + url.host, 'x-amz-content-sha256:' + empty, 'x-amz-date:' + date, '', names, empty].join('\n');
+  let key = utf8('AWS4' + secret);
+  for (const part of scope.split('/')) key = await hmac(key, part);
+  const signature = hex(await hmac(key, ['AWS4-HMAC-SHA256', date, scope, await sha256(canonical)].join('\n')));
+  return { 'x-amz-date': date, 'x-amz-content-sha256': empty,
+    authorization: 'AWS4-HMAC-SHA256 Credential=' + id + '/' + scope + ',SignedHeaders=' + names + ',Signature=' + signature };
+}
+
 async function poll() {
-  const token = sessionStorage.getItem('forebay-token');
+  const token = sessionStorage.getItem('forebay-token'), id = sessionStorage.getItem('forebay-key');
   try {
-    const answer = await fetch('api/v1/status', { headers: token ? { authorization: 'Bearer ' + token } : {}, cache: 'no-store' });
+    const url = new URL('api/v1/status', location.href);
+    const headers = !token ? {} : id ? await sign(url, id, token) : { authorization: 'Bearer ' + token };
+    const answer = await fetch(url, { headers, cache: 'no-store' });
     if (answer.status === 401) {
       $('signin').hidden = false;
       $('status').hidden = true;
-      $('summary').textContent = token ? 'the token is not this node’s' : 'sign in to see the status';
+      $('summary').textContent = token ? (id ? 'the key pair is not this node’s' : 'the token is not this node’s') : 'sign in to see the status';
       sessionStorage.removeItem('forebay-token');
+      sessionStorage.removeItem('forebay-key');
       return;
     }
     const body = await answer.json();
@@ -100,6 +124,7 @@ async function poll() {
 setInterval(() => { if (shownAt) $('age').textContent = 'figures ' + ((performance.now() - shownAt) / 1000).toFixed(0) + ' s old'; }, 1000);
 $('signin').addEventListener('submit', event => {
   event.preventDefault();
+  sessionStorage.setItem('forebay-key', $('key').value.trim());
   sessionStorage.setItem('forebay-token', $('token').value);
   $('token').value = '';
   poll();

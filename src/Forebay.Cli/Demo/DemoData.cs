@@ -1,10 +1,8 @@
 using System.Globalization;
+using Forebay.Cli.Measuring;
 using Forebay.Core;
 
 namespace Forebay.Cli.Demo;
-
-/// <summary>One file of the demonstration and what its bytes must add up to.</summary>
-internal sealed record DemoFile(string Key, long Length, uint Checksum);
 
 /// <summary>A small data set as a training job would read it: one model, shards, and many small files.</summary>
 internal sealed class DemoData
@@ -16,7 +14,7 @@ internal sealed class DemoData
     private const int Shards = 64;
     private const int SmallFiles = 200;
 
-    private DemoData(DemoFile model, IReadOnlyList<DemoFile> shards, IReadOnlyList<DemoFile> small)
+    private DemoData(MeasuredObject model, IReadOnlyList<MeasuredObject> shards, IReadOnlyList<MeasuredObject> small)
     {
         Model = model;
         ShardFiles = shards;
@@ -24,30 +22,30 @@ internal sealed class DemoData
     }
 
     /// <summary>One large file.</summary>
-    public DemoFile Model { get; }
+    public MeasuredObject Model { get; }
 
     /// <summary>Files of 1 to 5 MiB.</summary>
-    public IReadOnlyList<DemoFile> ShardFiles { get; }
+    public IReadOnlyList<MeasuredObject> ShardFiles { get; }
 
     /// <summary>Files of 1 to 64 KiB.</summary>
-    public IReadOnlyList<DemoFile> Small { get; }
+    public IReadOnlyList<MeasuredObject> Small { get; }
 
     /// <summary>All files.</summary>
-    public IEnumerable<DemoFile> All => [Model, .. ShardFiles, .. Small];
+    public IEnumerable<MeasuredObject> All => [Model, .. ShardFiles, .. Small];
 
     /// <summary>Writes the data set; the same bytes every time.</summary>
     public static DemoData Write(string directory, CancellationToken cancellationToken)
     {
         Random random = new(20_260_101);
         byte[] buffer = new byte[ModelBytes];
-        DemoFile model = WriteFile("model/weights.safetensors", ModelBytes);
-        List<DemoFile> shards = [];
+        MeasuredObject model = WriteFile("model/weights.safetensors", ModelBytes);
+        List<MeasuredObject> shards = [];
         for (int i = 0; i < Shards; i++)
         {
             shards.Add(WriteFile(string.Create(CultureInfo.InvariantCulture, $"train/shard-{i:00000}.tar"), random.Next(1 << 20, 5 << 20)));
         }
 
-        List<DemoFile> small = [];
+        List<MeasuredObject> small = [];
         for (int i = 0; i < SmallFiles; i++)
         {
             small.Add(WriteFile(string.Create(CultureInfo.InvariantCulture, $"labels/{i:0000}.json"), random.Next(1 << 10, 64 << 10)));
@@ -55,7 +53,7 @@ internal sealed class DemoData
 
         return new DemoData(model, shards, small);
 
-        DemoFile WriteFile(string key, int length)
+        MeasuredObject WriteFile(string key, int length)
         {
             cancellationToken.ThrowIfCancellationRequested();
             Span<byte> bytes = buffer.AsSpan(0, length);
@@ -64,7 +62,7 @@ internal sealed class DemoData
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             using FileStream file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
             file.Write(bytes);
-            return new DemoFile(key, length, Crc32C.Compute(bytes));
+            return new MeasuredObject(key, length, Crc32C.Compute(bytes));
         }
     }
 }

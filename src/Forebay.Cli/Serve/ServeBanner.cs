@@ -36,6 +36,7 @@ internal static class ServeBanner
             Row("key", $"AWS_ACCESS_KEY_ID={generated.AccessKeyId}");
             Row("", $"AWS_SECRET_ACCESS_KEY={generated.SecretAccessKey!.Reveal()}");
             Row("", "made for this run and shown only here; FOREBAY_ACCESS_KEY_ID and FOREBAY_SECRET_ACCESS_KEY set a lasting one");
+            Row("", "the page at the admin address signs in with it, too");
         }
 
         output.WriteLine("ready");

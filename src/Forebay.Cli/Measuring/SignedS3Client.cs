@@ -6,7 +6,7 @@ using System.Text;
 using Forebay.Cli.Configuration;
 using Forebay.Core;
 
-namespace Forebay.Cli.Demo;
+namespace Forebay.Cli.Measuring;
 
 /// <summary>What was received for one object.</summary>
 internal readonly record struct ReceivedObject(long Length, uint Checksum);
@@ -43,12 +43,12 @@ internal sealed class SignedS3Client : IDisposable
 
     /// <summary>Reads a whole object and sums it up.</summary>
     /// <param name="bucket">Bucket.</param>
-    /// <param name="key">Key; letters that need no escaping.</param>
+    /// <param name="key">Key as it is; escaped here.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: the endpoint answered something else than 200.</exception>
     public async Task<ReceivedObject> GetAsync(string bucket, string key, CancellationToken cancellationToken)
     {
-        using HttpRequestMessage request = new(HttpMethod.Get, new Uri(_endpoint, $"/{bucket}/{key}"));
+        using HttpRequestMessage request = new(HttpMethod.Get, AddressOf(bucket, key));
         Sign(request);
         using HttpResponseMessage response = await _http.SendAsync(request, cancellationToken);
         if (response.StatusCode != HttpStatusCode.OK)
@@ -77,6 +77,15 @@ internal sealed class SignedS3Client : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
+
+    private Uri AddressOf(string bucket, string key)
+    {
+        string path = string.Join('/', key.Split('/').Select(Uri.EscapeDataString));
+
+        // A key such as "a/../b" is a name, not a way to go.
+        UriCreationOptions asWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+        return new Uri($"{_endpoint.GetLeftPart(UriPartial.Authority)}/{bucket}/{path}", asWritten);
+    }
 
     private void Sign(HttpRequestMessage request)
     {

@@ -1,22 +1,15 @@
 using System.Globalization;
+using System.Text.Json;
 using Forebay.Cli.Configuration;
 
-namespace Forebay.Cli.Demo;
+namespace Forebay.Cli.Measuring;
 
-/// <summary>One measured operation.</summary>
-/// <param name="Operation">What was done, for people.</param>
-/// <param name="Time">How long it took.</param>
-/// <param name="Bytes">Bytes that reached the reader.</param>
-/// <param name="HitRatio">Share of them that came from the cache; null where no cache took part.</param>
-/// <param name="SourceBytes">Bytes read from the source.</param>
-internal sealed record DemoRow(string Operation, TimeSpan Time, long Bytes, double? HitRatio, long SourceBytes);
-
-/// <summary>The table of the demonstration.</summary>
-internal static class DemoTable
+/// <summary>Readings as a table for people or as JSON; the same for every command that measures.</summary>
+internal static class ReadingTable
 {
     private static readonly string[] Titles = ["operation", "time", "MB/s", "hit ratio", "from the source"];
 
-    public static void Write(TextWriter output, IReadOnlyList<DemoRow> rows)
+    public static void Write(TextWriter output, IReadOnlyList<Reading> rows)
     {
         List<string[]> cells = [Titles];
         cells.AddRange(rows.Select(Cells));
@@ -33,12 +26,19 @@ internal static class DemoTable
         }
     }
 
-    private static string[] Cells(DemoRow row) =>
+    /// <summary>Writes the same for machines.</summary>
+    public static void WriteJson(TextWriter output, IReadOnlyList<Reading> rows)
+    {
+        List<ReadingRow> list = [.. rows.Select(row => new ReadingRow(row.Operation, Math.Round(row.Time.TotalSeconds, 6), row.Bytes, Math.Round(row.BytesPerSecond), row.HitRatio, row.SourceBytes))];
+        output.WriteLine(JsonSerializer.Serialize(new ReadingList(list), ReadingJson.Default.ReadingList));
+    }
+
+    private static string[] Cells(Reading row) =>
     [
         row.Operation,
         row.Time.TotalSeconds.ToString("0.00 s", CultureInfo.InvariantCulture),
-        (row.Bytes / 1e6 / Math.Max(row.Time.TotalSeconds, 1e-6)).ToString("0", CultureInfo.InvariantCulture),
+        (row.BytesPerSecond / 1e6).ToString("0", CultureInfo.InvariantCulture),
         row.HitRatio is { } ratio ? ratio.ToString("0 %", CultureInfo.InvariantCulture) : "–",
-        ByteSize.Round(row.SourceBytes),
+        row.SourceBytes is { } source ? ByteSize.Round(source) : "–",
     ];
 }

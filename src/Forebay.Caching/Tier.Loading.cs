@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using Forebay.Core;
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Caching;
+
+/// <summary>From the index to memory: what a start finds again.</summary>
+public sealed partial class Tier
+{
+    /// <summary>Loads a file by its row. When <paramref name="expected"/> was dropped or made anew meanwhile, the row is of the past and not used.</summary>
+    private CacheFile? LoadFromIndex(ObjectVersion version, TierEntry? expected)
+    {
+        (ObjectRow Row, List<ExtentRow> Extents)? found;
+        try
+        {
+            found = _index.Find(version.Id);
+        }
+        catch (SqliteException e)
+        {
+            // Not "nothing is cached": nothing new may take the place of what cannot be read just now.
+            ReportIndexFailure(e);
+            Suspend();
+            return null;
+        }
+
+        if (found is null || found.Value.Row.Version != version)
+        {
+            return null;
+        }
+
+        ObjectRow row = found.Value.Row;
+        PageMap? pages = ReadPages(row, found.Value.Extents);
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(version.Id, out TierEntry? entry))
+            {
+                if (_startupScanDone || pages is null || _removedDuringScan.Contains(version.Id))
+                {
+                    return null;
+                }
+
+                entry = RegisterLocked(row);
+            }
+            else if (expected is not null && !ReferenceEquals(entry, expected))
+            {
+                return entry.File;
+            }
+
+            if (entry.File is null && pages is not null)
+            {
+                entry.File = new CacheFile(this, entry, row.Version, row.Generation, pages, isNew: false);
+                _openFiles.Opened(entry.File);
+            }
+
+            return entry.File;
+        }
+    }
+
+    /// <summary>Pages of a row; verified when the file is as the index last saw it, in the same boot. Null when the file is missing or of another size.</summary>
+    private PageMap? ReadPages(ObjectRow row, List<ExtentRow> extents)
+    {
+        try
+        {
+            using SafeFileHandle handle = LocalFile.Open(_directory.DataPath(row.Version.Id, row.Generation), create: false, writable: false);
+            FileIdentity identity = LocalFile.Identify(handle);
+            if (identity.SizeBytes != row.Version.Length)
+            {
+                return null;
+            }
+
+            bool verified = identity == row.Identity && string.Equals(row.BootId, _bootId, StringComparison.Ordinal);
+            var pages = new PageMap(row.Version.Length, PageSizeBytes);
+            foreach (ExtentRow extent in extents)
+            {
+                pages.Restore(extent, verified);
+            }
+
+            return pages;
+        }
+        catch (TierIOException e)
+        {
+            if (e.Errno != Native.NoSuchFile)
+            {
+                ReportFailure(e);
+            }
+
+            return null;
+        }
+    }
+
+    private TierEntry RegisterLocked(ObjectRow row)
+    {
+        var entry = new TierEntry(this, row.Version.Id, row.StoredBytes, _owners.OwnerOf(row.Version.UnderStore, row.Version.Key))
+        {
+            Generation = row.Generation,
+            IsPinned = _pins.Covers(row.Version),
+            UsedAtSeconds = (int)row.UsedAtSeconds,
+            IsWhole = row.IsWhole,
+        };
+        entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
+        AddLocked(entry);
+        _policy.Restore(entry, row.IsFrequent);
+        _storedBytes += entry.SizeBytes;
+        if (entry.Owner >= 0)
+        {
+            _ownerBytes[entry.Owner] += entry.SizeBytes;
+        }
+
+        return entry;
+    }
+
+    private static TierIndex OpenIndex(TierDirectory directory, TimeProvider time)
+    {
+        try
+        {
+            return OpenReadable(directory.IndexPath);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is 1 or 11 or 26)
+        {
+            // SQLITE_ERROR (a table is missing), SQLITE_CORRUPT or SQLITE_NOTADB: the cached bytes cannot be told apart without it. Keep it for a look, begin anew;
+            // the data files become orphans and are removed in the background.
+            string aside = $"{directory.IndexPath}.damaged-{time.GetUtcNow():yyyyMMddHHmmss}";
+            File.Move(directory.IndexPath, aside, overwrite: true);
+            File.Delete(directory.IndexPath + "-wal");
+            File.Delete(directory.IndexPath + "-shm");
+            return TierIndex.Open(directory.IndexPath);
+        }
+        catch (SqliteException e)
+        {
+            throw new ForebayException(ErrorKind.Unavailable, $"The index {directory.IndexPath} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    private static TierIndex OpenReadable(string path)
+    {
+        TierIndex index = TierIndex.Open(path);
+        try
+        {
+            _ = index.Pins();
+            return index;
+        }
+        catch
+        {
+            index.Dispose();
+            throw;
+        }
+    }
+
+    internal static string ReadBootId()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
+        }
+        catch (IOException)
+        {
+            Debug.Fail("no boot id");
+            return Guid.NewGuid().ToString();
+        }
+    }
+}
