@@ -60,7 +60,7 @@ public sealed class KillTests(ITestOutputHelper output)
         using SignedClient reader = new(last.S3Address);
         foreach (string key in keys)
         {
-            AssertRight(await reader.GetAsync("data", key), source.Object(key), 0);
+            AssertRight(await reader.GetWithSdkAsync("data", key), source.Object(key), 0);
         }
 
         Figures figures = await last.FiguresAsync();

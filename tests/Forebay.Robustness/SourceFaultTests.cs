@@ -51,8 +51,18 @@ public sealed class SourceFaultTests
         spoilt = 0;
         Answer unknown = await TimedAsync(() => client.GetAsync("data", "object"));
 
-        AssertRight(known, source.Object("known"));
-        AssertRight(unknown, source.Object("object"), kind == FaultKind.WrongETag);
+        if (kind == FaultKind.WrongETag)
+        {
+            // Nobody can tell it from an overwrite: what was begun may be cut, and what was sent is of one version.
+            Assert.True(source.Object("known").Content.Matches(0, known.Body), "the bytes before the cut are wrong");
+            Assert.True(source.Object("object").Content.Matches(0, unknown.Body), "the bytes before the cut are wrong");
+        }
+        else
+        {
+            AssertRight(known, source.Object("known"));
+            AssertRight(unknown, source.Object("object"));
+        }
+
         Figures figures = await node.FiguresAsync();
         bool isHarmless = kind is FaultKind.IgnoreRange or FaultKind.WrongETag;
         Assert.True(isHarmless || figures["understore_errors_total"] >= 1, $"errors of the source are not counted: {figures["understore_errors_total"]}");

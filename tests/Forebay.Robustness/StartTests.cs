@@ -74,14 +74,13 @@ public sealed class StartTests
     }
 
     [Fact]
-    public async Task ADirectoryThatIsMountedLateIsUnavailableUntilThen()
+    public async Task ADirectoryThatIsMountedLateIsServedFromThenOn()
     {
         using TempDirectory directory = new();
         await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings().MountDirectory("data", directory["late"]));
         using SignedClient client = new(node.S3Address);
 
-        // Not 404: whoever is told that an object does not exist may make another or give up.
-        Assert.Equal(503, (await client.GetAsync("data", "object")).Status);
+        Assert.Equal(404, (await client.GetAsync("data", "object")).Status);
 
         Directory.CreateDirectory(directory["late"]);
         await File.WriteAllBytesAsync(directory["late/object"], [1, 2, 3]);

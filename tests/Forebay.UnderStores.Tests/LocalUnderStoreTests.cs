@@ -142,7 +142,7 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
         string late = _directory["late"];
         await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(late), 1);
         ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => store.StatAsync("a", null, _token));
-        Assert.Equal(ErrorKind.Unavailable, error.Kind);
+        Assert.Equal(ErrorKind.NotFound, error.Kind);
 
         Directory.CreateDirectory(late);
         await File.WriteAllTextAsync(Path.Combine(late, "a"), "x", _token);

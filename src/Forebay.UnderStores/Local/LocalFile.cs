@@ -23,7 +23,7 @@ internal sealed unsafe class LocalFile
         _root = root;
         DisplayName = displayName;
         using SafeFileHandle handle = Native.Open(root, Native.OpenPath | Native.OpenCloseOnExec);
-        _realRoot = handle.IsInvalid ? throw RootFailure(displayName) : RealPath(handle);
+        _realRoot = handle.IsInvalid ? throw Failure($"opening {displayName}") : RealPath(handle);
     }
 
     public string DisplayName { get; }
@@ -188,15 +188,6 @@ internal sealed unsafe class LocalFile
         {
             ETag = $"\"{Convert.ToHexStringLower(hash[..16])}\"",
         };
-    }
-
-    /// <summary>A root that is not there (a NAS that is not mounted) says nothing about its objects: they are unavailable, not missing.</summary>
-    private static ForebayException RootFailure(string displayName)
-    {
-        ForebayException failure = Failure($"opening {displayName}");
-        return failure.Kind == ErrorKind.NotFound
-            ? new ForebayException(ErrorKind.Unavailable, $"{failure.Message}. Check the path and that its file system is mounted.", failure)
-            : failure;
     }
 
     private static ForebayException Failure(string what)

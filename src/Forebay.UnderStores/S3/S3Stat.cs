@@ -13,15 +13,24 @@ internal static class S3Stat
     /// <param name="key">Full key.</param>
     /// <param name="length">Length of the whole object.</param>
     /// <param name="response">The answer.</param>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: the answer names no version, as the page of a proxy does.</exception>
     public static ObjectStat FromResponse(string key, long length, HttpResponseMessage response)
     {
         HttpHeadersNonValidated headers = response.Headers.NonValidated;
         HttpHeadersNonValidated content = response.Content.Headers.NonValidated;
+        string? eTag = Get(headers, "ETag");
         string? lastModified = Get(content, "Last-Modified");
+        if (string.IsNullOrEmpty(eTag) && lastModified is null)
+        {
+            throw new ForebayException(
+                ErrorKind.Unavailable,
+                $"reading '{key}': the answer has neither ETag nor Last-Modified, so it is not an object of S3. Check that the endpoint is the S3 service and not a proxy or a page before it.");
+        }
+
         DateTimeOffset modified = DateTimeOffset.TryParse(lastModified, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
             ? time
             : DateTimeOffset.UnixEpoch;
-        return Create(key, length, Get(headers, "ETag"), modified) with
+        return Create(key, length, eTag, modified) with
         {
             Headers = new ObjectHeaders
             {

@@ -19,9 +19,6 @@ internal sealed class SignedClient : IDisposable
         _http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1000, UseProxy = false }) { Timeout = timeout ?? TimeSpan.FromSeconds(30) };
     }
 
-    /// <summary>The SDK itself, for what needs a whole client.</summary>
-    public IAmazonS3 Sdk => _sdk;
-
     /// <summary>A signed URL of an object.</summary>
     public string Sign(string bucket, string key) => _sdk.GetPreSignedURL(new GetPreSignedUrlRequest
     {
@@ -53,6 +50,15 @@ internal sealed class SignedClient : IDisposable
         {
             return Answer.Broken;
         }
+    }
+
+    /// <summary>Reads a whole object as an application does: by the SDK alone, signed in the headers.</summary>
+    public async Task<Answer> GetWithSdkAsync(string bucket, string key)
+    {
+        using GetObjectResponse response = await _sdk.GetObjectAsync(bucket, key);
+        using MemoryStream body = new();
+        await response.ResponseStream.CopyToAsync(body);
+        return new Answer((int)response.HttpStatusCode, body.ToArray(), body.Length == response.ContentLength, response.ETag, 0, response.ContentLength, null);
     }
 
     public void Dispose()

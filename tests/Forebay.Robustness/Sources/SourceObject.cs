@@ -16,9 +16,6 @@ internal sealed class SourceObject(string key, long version, long length)
 
     public DateTimeOffset Modified { get; } = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000 + version);
 
-    /// <summary>The version that an ETag names, or -1.</summary>
-    public static long VersionOf(string? eTag)
-        => eTag is { Length: 34 } && long.TryParse(eTag.AsSpan(1, 32), System.Globalization.NumberStyles.HexNumber, null, out long version) ? version : -1;
-
-    private static string ETagOf(long version) => $"\"{version:x32}\"";
+    /// <summary>Of the form that multipart uploads have: clients take the plain form for an MD5 of the body and compare it.</summary>
+    private static string ETagOf(long version) => $"\"{version:x32}-1\"";
 }
