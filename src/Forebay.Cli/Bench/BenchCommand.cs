@@ -15,7 +15,7 @@ internal static class BenchCommand
         Argument<string?> path = new("PATH") { Description = "Path /name/prefix of a running node: reads through its S3 endpoint as it is, then again.", Arity = ArgumentArity.ZeroOrOne };
         Option<string?> mount = new("--mount") { Description = $"Source to measure with a node and a cache directory of its own: {SourceUrl.Form}.", HelpName = "NAME=URL" };
         Option<string?> size = new("--size") { Description = $"Most bytes to read: the largest objects that fit; {ByteSize.Format(DefaultSizeBytes)} by default.", HelpName = "SIZE" };
-        Option<int> readers = new("--readers") { Description = "Objects read at the same time, 1-256.", HelpName = "N", DefaultValueFactory = static _ => DefaultReaders };
+        Option<int?> readers = new("--readers") { Description = $"Objects read at the same time, 1-256; {DefaultReaders} by default.", HelpName = "N" };
         Option<string?> s3 = new("--s3") { Description = "With PATH: S3 endpoint of the node (default http://127.0.0.1:9000).", HelpName = "URL" };
         Option<string?> admin = new("--admin") { Description = "With PATH: admin address of the node; else FOREBAY_ADMIN, else 127.0.0.1:9001.", HelpName = "ADDR" };
         Option<OutputFormat> output = OutputOption.Create();
@@ -44,7 +44,7 @@ internal static class BenchCommand
                 Mount = parsed.GetValue(mount),
                 Path = parsed.GetValue(path),
                 SizeBytes = parsed.GetValue(size) is { } text && ByteSize.TryParse(text, out long bytes) ? bytes : DefaultSizeBytes,
-                Readers = parsed.GetValue(readers),
+                Readers = parsed.GetValue(readers) ?? DefaultReaders,
                 Endpoint = parsed.GetValue(s3) ?? "http://127.0.0.1:9000",
                 Admin = parsed.GetValue(admin),
                 Format = parsed.GetValue(output),
