@@ -167,11 +167,31 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
         long start = wanted.Offset - (wanted.Offset % pageSize);
         long length = Math.Min(wanted.Length, FirstRangeBytes) + (wanted.Offset - start);
         length += -length & (pageSize - 1);
+        await FillContext.Slots.WaitAsync(cancellationToken);
+        bool keepsSlot = false;
+        try
+        {
+            Opening opening = await FirstReadInSlotAsync(fullKey, new ByteRange(start, length), requestId, cancellationToken);
+            keepsSlot = opening.HasFill;
+            return opening;
+        }
+        finally
+        {
+            if (!keepsSlot)
+            {
+                FillContext.Slots.Release();
+            }
+        }
+    }
+
+    /// <summary>As above, for a range of whole pages and with a slot in hand, which passes over to the fill if there is one.</summary>
+    private async Task<Opening> FirstReadInSlotAsync(string fullKey, ByteRange range, string? requestId, CancellationToken cancellationToken)
+    {
         MetadataMoment asOf = Metadata.Now();
         UnderStoreRead read;
         try
         {
-            read = await _store.ReadAsync(fullKey, new ByteRange(start, length), expected: null, requestId, cancellationToken);
+            read = await _store.ReadAsync(fullKey, range, expected: null, requestId, cancellationToken);
         }
         catch (ForebayException e) when (e.Kind == ErrorKind.NotFound)
         {
@@ -210,6 +230,8 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
         private RangeFill? _fill = fill;
 
         internal StatEntry Entry { get; } = entry;
+
+        internal bool HasFill { get; } = fill is not null;
 
         internal RangeFill? TakeFill() => Interlocked.Exchange(ref _fill, null);
     }

@@ -55,7 +55,8 @@ public sealed class Node : INode, IAsyncDisposable
         IUnderStore[] stores = [.. options.MountPoints.Select(mount => underStores(mount.Name))];
         TierOwner[] owners = [.. options.MountPoints.Select((mount, i) => new TierOwner(stores[i].Id, mount.Prefix, mount.QuotaBytes, mount.CacheTtl))];
         OpenFileBudget files = OpenFileBudget.Raise(options.Limits.MaxConnections, options.Fill.MaxConcurrentRanges * options.MountPoints.Count);
-        int filesPerTier = Math.Clamp(files.CachedFiles / Math.Max(1, options.Tiers.Count), 64, 16_384);
+        // An open file costs a descriptor and about 2 KiB of memory.
+        int filesPerTier = (int)Math.Clamp(Math.Min(files.CachedFiles, options.MemoryLimitBytes / (32 << 10)) / Math.Max(1, options.Tiers.Count), 64, 16_384);
         PageCache cache;
         try
         {

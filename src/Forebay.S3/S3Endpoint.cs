@@ -176,7 +176,7 @@ public sealed class S3Endpoint
     private async ValueTask HandleFailureAsync(HttpContext context, Exception exception, RequestTarget? target, string requestId)
     {
         bool isClientGone = context.RequestAborted.IsCancellationRequested
-            || exception is ConnectionResetException or ForebayException { Kind: ErrorKind.Canceled };
+            || exception is ConnectionResetException or OperationCanceledException or ForebayException { Kind: ErrorKind.Canceled };
         if (isClientGone)
         {
             S3Log.ClientGone(_logger, requestId);
@@ -222,8 +222,6 @@ public sealed class S3Endpoint
                 return S3ErrorMap.From(forebay);
             case BadHttpRequestException bad:
                 return new S3Error(bad.StatusCode == 408 ? "RequestTimeout" : "InvalidRequest", bad.StatusCode, "The request could not be read.");
-            case OperationCanceledException:
-                return S3Errors.ServiceUnavailable;
             default:
                 return S3Errors.InternalError;
         }

@@ -36,7 +36,8 @@ internal sealed class RangeFill
     /// <param name="file">Where the bytes go; the fill holds a reference of its own while it runs.</param>
     /// <param name="range">Begins at a page and ends at a page or at the end of the object.</param>
     /// <param name="writeTurn">Held while bytes are written to the file; shared by the fills of one version.</param>
-    /// <param name="firstRead">A read that was already started at the range's first byte; owned by the fill. Null to start one.</param>
+    /// <param name="firstRead">A read that was already started at the range's first byte, and with it one of the context's slots; both owned by
+    /// the fill. Null to start one.</param>
     /// <param name="requestId">Identifies the causing request.</param>
     /// <param name="ended">Called once, after the last progress and before anybody is told of the end.</param>
     internal RangeFill(FillContext context, CacheFile file, ByteRange range, SemaphoreSlim writeTurn, UnderStoreRead? firstRead, string? requestId, Action<RangeFill> ended)
@@ -156,10 +157,12 @@ internal sealed class RangeFill
     {
         Exception? failure = null;
         bool referenced = false;
-        bool slot = false;
+
+        // A read that was started before holds its slot already.
+        bool slot = _firstRead is not null;
         try
         {
-            if (_firstRead is null)
+            if (!slot)
             {
                 await _context.Slots.WaitAsync(_cancellation.Token);
                 slot = true;

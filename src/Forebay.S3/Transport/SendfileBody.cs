@@ -79,10 +79,13 @@ public static class SendfileBody
         {
             int piece = (int)Math.Min(length, MaxFlushBytes);
             sendfile.BeginFile(file, offset, piece);
-            if (!sendfile.IsFileMemory(body.GetMemory(piece)))
+
+            // One byte is asked for: our writer gives the whole piece anyway, and Kestrel, once the client is gone, gives memory of
+            // the size asked for from the heap.
+            if (!sendfile.IsFileMemory(body.GetMemory(1)))
             {
                 sendfile.CancelFile();
-                return await CopyAsync(context, file, offset, length, cancellationToken);
+                return !context.RequestAborted.IsCancellationRequested && await CopyAsync(context, file, offset, length, cancellationToken);
             }
 
             body.Advance(piece);
