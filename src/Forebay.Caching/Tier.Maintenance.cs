@@ -85,6 +85,7 @@ public sealed partial class Tier
                 Generation = FreeGenerationLocked(damaged.Version.Id),
                 IsPinned = old.IsPinned,
                 UsedAtSeconds = old.UsedAtSeconds,
+                WasReused = old.WasReused,
             };
             fresh = new CacheFile(this, entry, damaged.Version, entry.Generation, new PageMap(damaged.Length, PageSizeBytes), isNew: true);
             entry.File = fresh;
@@ -265,16 +266,11 @@ public sealed partial class Tier
 
     private void EvictToLowWatermark()
     {
-        List<TierEntry>? victims = null;
-        lock (_lock)
+        long quota = Volatile.Read(ref _effectiveQuotaBytes);
+        if (UsedBytes - Volatile.Read(ref _leavingBytes) > Options.HighWatermark * quota)
         {
-            if (UsedBytes > Options.HighWatermark * _effectiveQuotaBytes)
-            {
-                MakeRoomLocked(Options.LowWatermark * _effectiveQuotaBytes, ref victims);
-            }
+            EvictTo(Options.LowWatermark * quota);
         }
-
-        DiscardVictims(victims);
     }
 
     private void CloseIdleFiles()
