@@ -164,9 +164,9 @@ public sealed class TierMovingTests : IDisposable
     public void EachMediumHandsDownToTheNext()
     {
         using MovingHarness harness = new(_temp, Media(_temp, Medium.Hdd, Medium.Mem, Medium.Ssd));
-        for (int round = 0; round < 12; round++)
+        for (int round = 0; round < 40; round++)
         {
-            foreach (ObjectVersion version in harness.Overfill($"{round}", 6))
+            foreach (ObjectVersion version in harness.Overfill($"{round}", 2))
             {
                 harness.Fast.Find(version)?.Touch();
                 harness.Fast.Find(version)?.Touch();
@@ -220,8 +220,9 @@ public sealed class TierMovingTests : IDisposable
         var random = new Random(7);
         harness.AfterPiece = _ =>
         {
-            Assert.InRange(harness.Fast.UsedBytes, 1, 16 << 20);
-            Assert.InRange(harness.Slow.UsedBytes, 1, 24 << 20);
+            // The index is measured once a second: a hundredth more is allowed.
+            Assert.InRange(harness.Fast.UsedBytes, 1, (long)((16 << 20) * 1.01));
+            Assert.InRange(harness.Slow.UsedBytes, 1, (long)((24 << 20) * 1.01));
         };
         for (int i = 0; i < 300; i++)
         {
