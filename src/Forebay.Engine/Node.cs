@@ -96,7 +96,7 @@ public sealed class Node : INode, IAsyncDisposable
             if (bytes > 0)
             {
                 tiers.Add(tier.Path);
-                cached += bytes;
+                cached = Math.Min(stat.Length, cached + bytes);
             }
         }
 
@@ -243,6 +243,8 @@ public sealed class Node : INode, IAsyncDisposable
         UsedBytes = tier.UsedBytes,
         Objects = tier.Objects,
         EvictedBytes = tier.EvictedBytes,
+        PromotedBytes = tier.PromotedBytes,
+        DemotedBytes = tier.DemotedBytes,
         CorruptPages = tier.CorruptPages,
         IoErrors = tier.IoErrors,
         BypassedBytes = tier.BypassedBytes,
