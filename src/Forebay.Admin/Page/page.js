@@ -71,7 +71,8 @@ function show(status) {
     cell('Corrupt'), cell('I/O errors'), cell('State', 'text')],
     status.tiers.map(t => [cell(t.directory), cell(t.medium, 'text'),
       { text: bytes(t.usedBytes) + ' of ' + bytes(t.quotaBytes), meter: t.quotaBytes > 0 ? t.usedBytes / t.quotaBytes : 0 },
-      cell(count(t.objects, 'obj')), cell(bytes(t.evictedBytes)), cell(bytes(t.promotedBytes)), cell(bytes(t.demotedBytes)), cell(bytes(t.bypassedBytes)), cell(count(t.corruptPages, 'pages')),
+      cell(count(t.objects, 'obj')), cell(bytes(t.evictedBytes)), cell(bytes(t.promotedBytes)), cell(bytes(t.demotedBytes)),
+      cell(bytes(t.bypassedBytes)), cell(count(t.corruptPages, 'pages')),
       cell(count(t.ioErrors, 'errors')), cell(t.state, t.state === 'ok' ? 'text' : 'text bad')]));
   $('signin').hidden = true;
   $('status').hidden = false;

@@ -191,6 +191,28 @@ public sealed class TierMovingFailureTests : IDisposable
     }
 
     [Fact]
+    public void ADropThatPassedTheTargetBeforeTheCopyBeganCountsToo()
+    {
+        using MovingHarness harness = new(_temp);
+        ObjectVersion version = Version("a", ObjectBytes);
+        PutAll(harness.Slow, version);
+        harness.Use(version, 3);
+        harness.AfterPiece = piece =>
+        {
+            if (piece == ObjectPages)
+            {
+                Assert.Equal(ObjectBytes, harness.Slow.Drop(version.Id, pinnedToo: false, dryRun: false));
+            }
+        };
+
+        harness.MoveAll();
+
+        Assert.Null(harness.Cache.Find(version));
+        Assert.Equal(0, harness.Cache.BytesOf(0));
+        Assert.Equal(0, harness.Fast.PromotedBytes);
+    }
+
+    [Fact]
     public void AFillThatBeginsInTheTargetGetsAFileOfItsOwn()
     {
         using MovingHarness harness = new(_temp);

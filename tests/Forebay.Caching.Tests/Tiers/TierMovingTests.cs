@@ -214,6 +214,61 @@ public sealed class TierMovingTests : IDisposable
     }
 
     [Fact]
+    public void ReadersThatMeetMovesAllTheTimeSeeExactBytes()
+    {
+        TierOptions[] options = [Options(_temp, "ssd", Medium.Ssd, 16 << 20), Options(_temp, "hdd", Medium.Hdd, 64 << 20)];
+        var time = new ManualTimeProvider();
+        long moved;
+        using (PageCache cache = PageCache.Open(options, new TierOwners([]), time, placement => new TierMover(placement, pace: _ => { })))
+        {
+            Await(() => cache.Tiers.All(tier => tier.IsStartupScanDone), "the start-up scans end");
+            Parallel.For(0, 3, worker =>
+            {
+                var random = new Random(worker);
+                for (int i = 0; i < 400; i++)
+                {
+                    ObjectVersion version = Version($"{worker}/{random.Next(10)}", ObjectBytes);
+                    CacheFile file = cache.FindOrCreate(version)!;
+                    Tier tier = file.TierPath == cache.Tiers[0].Path ? cache.Tiers[0] : cache.Tiers[1];
+                    for (int page = 0; page < ObjectPages && !file.IsWhole && file.IsUsable; page++)
+                    {
+                        Put(tier, version, page);
+                    }
+
+                    if (file.TryGetSegment(random.Next(ObjectPages) * PageBytes, PageBytes, out FileSegment segment) == SegmentStatus.Hit)
+                    {
+                        file.Touch();
+                        AssertExact(version, segment);
+                        segment.Dispose();
+                    }
+
+                    time.Advance(TimeSpan.FromSeconds(5));
+                    Assert.All(cache.Tiers, each => Assert.InRange(each.UsedBytes, 1, (long)(each.Options.QuotaBytes * 1.01)));
+                    cache.Tiers[0].MaintainOnce();
+                    cache.Tiers[1].MaintainOnce();
+                    if (i % 50 == 49)
+                    {
+                        cache.Drop(version.Id, pinnedToo: false, dryRun: false);
+                    }
+                }
+            });
+            moved = Math.Min(cache.Tiers[0].PromotedBytes, cache.Tiers[0].DemotedBytes);
+        }
+
+        Assert.True(moved > 0, "nothing was moved both ways: the test proves nothing");
+        using MovingHarness again = new(_temp, options);
+        again.MoveAll();
+        foreach (Tier tier in again.Cache.Tiers)
+        {
+            tier.MaintainOnce();
+            long onDisk = Directory.EnumerateFiles(Path.Combine(tier.Path, "objects"), "*", SearchOption.AllDirectories).Count() * ObjectBytes;
+            Assert.InRange(tier.BytesOf(0), 0, onDisk);
+            Assert.Equal(0, tier.IoErrors);
+            Assert.Equal(0, tier.CorruptPages);
+        }
+    }
+
+    [Fact]
     public void BothTiersStayWithinTheirQuotasWhileFilesMove()
     {
         using MovingHarness harness = new(_temp, Options(_temp, "ssd", Medium.Ssd, 16 << 20), Options(_temp, "hdd", Medium.Hdd, 24 << 20));
