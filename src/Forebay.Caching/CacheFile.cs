@@ -278,7 +278,8 @@ public sealed class CacheFile : IFileReference
 
     internal void MarkDirty()
     {
-        if (Interlocked.Exchange(ref _queued, 1) == 0)
+        // A copy that is not complete has no row: after a death it is an orphan, and nothing counts twice.
+        if (!Entry.IsIncoming && Interlocked.Exchange(ref _queued, 1) == 0)
         {
             _tier.EnqueueDirty(this);
         }
@@ -434,7 +435,8 @@ public sealed class CacheFile : IFileReference
         return false;
     }
 
-    private void DropCorrupt(int page)
+    /// <summary>Forgets a page whose bytes do not match its checksum; a file that was whole is replaced.</summary>
+    internal void DropCorrupt(int page)
     {
         bool retire;
         lock (_lock)

@@ -12,6 +12,9 @@ internal sealed class OpenFiles(int capacity)
 
     internal bool IsOverfull => _clock.Count > capacity;
 
+    /// <summary>A quarter beyond the bound: maintenance alone does not keep up.</summary>
+    internal bool IsFarOverfull => _clock.Count > capacity + (capacity / 4);
+
     internal void Opened(CacheFile file) => _clock.Enqueue(file);
 
     /// <summary>Next file to close, or null when there are few enough; the caller decides whether it may go and otherwise gives it back by <see cref="Opened"/>.</summary>

@@ -6,10 +6,14 @@ namespace Forebay.Caching;
 public sealed class PageCache : IDisposable
 {
     private readonly Tier[] _tiers;
+    private readonly Placement _placement;
+    private readonly TierMover? _mover;
 
-    private PageCache(Tier[] tiers)
+    private PageCache(Tier[] tiers, Func<Placement, TierMover> makeMover)
     {
         _tiers = tiers;
+        _placement = new Placement(tiers);
+        _mover = _placement.Media.Count > 1 ? makeMover(_placement) : null;
         LargestPageSizeBytes = tiers.Length == 0 ? 256 << 10 : tiers.Max(tier => tier.PageSizeBytes);
     }
 
@@ -19,6 +23,9 @@ public sealed class PageCache : IDisposable
     /// <summary>Opens all directories; when one cannot be used, none stays open.</summary>
     /// <exception cref="ForebayException">As <see cref="Tier.Open"/>.</exception>
     public static PageCache Open(IReadOnlyList<TierOptions> options, TierOwners owners, TimeProvider time)
+        => Open(options, owners, time, placement => new TierMover(placement));
+
+    internal static PageCache Open(IReadOnlyList<TierOptions> options, TierOwners owners, TimeProvider time, Func<Placement, TierMover> makeMover)
     {
         List<Tier> tiers = [];
         try
@@ -28,7 +35,7 @@ public sealed class PageCache : IDisposable
                 tiers.Add(Tier.Open(tier, owners, time));
             }
 
-            return new PageCache([.. tiers]);
+            return new PageCache([.. tiers], makeMover);
         }
         catch
         {
@@ -40,16 +47,24 @@ public sealed class PageCache : IDisposable
     /// <summary>Finds the cached file of a version; null when nothing of it is cached.</summary>
     public CacheFile? Find(ObjectVersion version)
     {
-        foreach (Tier tier in _tiers)
+        while (true)
         {
-            CacheFile? file = tier.Find(version);
-            if (file is not null)
+            long moves = _mover?.Completed ?? 0;
+            foreach (Tier tier in _tiers)
             {
-                return file;
+                CacheFile? file = tier.Find(version);
+                if (file is not null)
+                {
+                    return file;
+                }
+            }
+
+            // A move upwards may have passed between the two looks.
+            if (moves == (_mover?.Completed ?? 0))
+            {
+                return null;
             }
         }
-
-        return null;
     }
 
     /// <summary>Counts bytes that no tier took, at the last one that was asked.</summary>
@@ -70,22 +85,16 @@ public sealed class PageCache : IDisposable
             return found;
         }
 
-        int start = 0;
-        while (start < _tiers.Length)
+        foreach (Tier[] medium in _placement.Media)
         {
-            int end = start + 1;
-            while (end < _tiers.Length && _tiers[end].Options.Medium == _tiers[start].Options.Medium)
+            foreach (Tier tier in Placement.InOrder(medium, version.Id))
             {
-                end++;
+                found = tier.FindOrCreate(version);
+                if (found is not null)
+                {
+                    return found;
+                }
             }
-
-            found = CreateIn(_tiers.AsSpan(start, end - start), version);
-            if (found is not null)
-            {
-                return found;
-            }
-
-            start = end;
         }
 
         return null;
@@ -127,45 +136,16 @@ public sealed class PageCache : IDisposable
         }
     }
 
-    /// <summary>Cached bytes that count for one owner, over all tiers.</summary>
-    public long BytesOf(int owner) => _tiers.Sum(tier => tier.BytesOf(owner));
+    /// <summary>Cached bytes that count for one owner, over all tiers; what is being moved counts once.</summary>
+    public long BytesOf(int owner) => _tiers.Sum(tier => tier.BytesOf(owner)) - (_mover?.DoubledBytesOf(owner) ?? 0);
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _mover?.Dispose();
         foreach (Tier tier in _tiers)
         {
             tier.Dispose();
         }
-    }
-
-    /// <summary>Tries the directories of one medium in rendezvous order, weighted by quota, so that each gets its share and a version always its own.</summary>
-    private static CacheFile? CreateIn(Span<Tier> tiers, ObjectVersion version)
-    {
-        if (tiers.Length == 1)
-        {
-            return tiers[0].FindOrCreate(version);
-        }
-
-        foreach (Tier tier in tiers.ToArray().OrderBy(tier => RendezvousDistance(tier, version.Id)))
-        {
-            CacheFile? file = tier.FindOrCreate(version);
-            if (file is not null)
-            {
-                return file;
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>Weighted rendezvous hashing (Schindelhauer and Schomaker, 2005): -ln(uniform hash) / weight, smallest wins.</summary>
-    private static double RendezvousDistance(Tier tier, VersionId id)
-    {
-        ulong mixed = (id.High ^ tier.Seed) * 0x9E3779B97F4A7C15UL;
-        mixed ^= mixed >> 32;
-        mixed *= 0xD6E8FEB86659FD93UL;
-        mixed ^= mixed >> 32;
-        return -Math.Log((mixed + 1.0) / (ulong.MaxValue + 2.0)) / tier.Options.QuotaBytes;
     }
 }

@@ -44,7 +44,7 @@ public sealed partial class Tier
             }
             else if (expected is not null && !ReferenceEquals(entry, expected))
             {
-                return entry.File;
+                return entry.IsIncoming ? null : entry.File;
             }
 
             if (entry.File is null && pages is not null)
@@ -53,7 +53,7 @@ public sealed partial class Tier
                 _openFiles.Opened(entry.File);
             }
 
-            return entry.File;
+            return entry.IsIncoming ? null : entry.File;
         }
     }
 
@@ -97,6 +97,7 @@ public sealed partial class Tier
             IsPinned = _pins.Covers(row.Version),
             UsedAtSeconds = (int)row.UsedAtSeconds,
             IsWhole = row.IsWhole,
+            WasReused = row.IsFrequent,
         };
         entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
         AddLocked(entry);

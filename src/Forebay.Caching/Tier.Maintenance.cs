@@ -13,7 +13,6 @@ public sealed partial class Tier
     private const int SuspendSeconds = 10;
     private const int CommitDelayMilliseconds = 20;
     private const int MostChangesPerCommit = 4096;
-    private const int VictimsPerSlice = 64;
     private readonly ConcurrentQueue<CacheFile> _dirty = new();
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly OpenFiles _openFiles;
@@ -87,6 +86,7 @@ public sealed partial class Tier
                 Generation = FreeGenerationLocked(damaged.Version.Id),
                 IsPinned = old.IsPinned,
                 UsedAtSeconds = old.UsedAtSeconds,
+                WasReused = old.WasReused,
             };
             fresh = new CacheFile(this, entry, damaged.Version, entry.Generation, new PageMap(damaged.Length, PageSizeBytes), isNew: true);
             entry.File = fresh;
@@ -272,67 +272,10 @@ public sealed partial class Tier
 
     private void EvictToLowWatermark()
     {
-        if (UsedBytes <= Options.HighWatermark * Volatile.Read(ref _effectiveQuotaBytes))
+        long quota = Volatile.Read(ref _effectiveQuotaBytes);
+        if (UsedBytes - Volatile.Read(ref _leavingBytes) > Options.HighWatermark * quota)
         {
-            return;
-        }
-
-        // In slices: the lock is held briefly, and room is given out again only about as fast as files are really unlinked.
-        List<TierEntry>? victims;
-        do
-        {
-            victims = null;
-            lock (_lock)
-            {
-                double target = Options.LowWatermark * _effectiveQuotaBytes;
-                while (UsedBytes > target && (victims?.Count ?? 0) < VictimsPerSlice && _policy.TryEvict(out EvictionNode? node))
-                {
-                    TakeVictimLocked((TierEntry)node, ref victims);
-                }
-            }
-
-            DiscardVictims(victims);
-        }
-        while (victims is { Count: VictimsPerSlice } && !_stop);
-    }
-
-    private void CloseIdleFiles()
-    {
-        int most = 4096;
-        while (most-- > 0 && _openFiles.Next() is { } file)
-        {
-            bool closed;
-            TierEntry? empty = null;
-            lock (_lock)
-            {
-                bool recent = file.Entry.UsedAtSeconds >= _nowSeconds - 1;
-                closed = !recent && !file.IsDirty && file.TryDetach();
-                if (closed && ReferenceEquals(file.Entry.File, file))
-                {
-                    file.Entry.IsWhole = file.IsWhole;
-                    file.Entry.File = null;
-                    if (file.Entry.SizeBytes == 0)
-                    {
-                        // Opened, but never filled: nothing of it is worth remembering.
-                        empty = file.Entry;
-                        RemoveLocked(empty);
-                    }
-                }
-            }
-
-            if (empty is not null)
-            {
-                Discard(empty, null, 0);
-            }
-
-            if (closed)
-            {
-                file.Close();
-            }
-            else if (!file.IsRetired)
-            {
-                _openFiles.Opened(file);
-            }
+            EvictTo(Options.LowWatermark * quota);
         }
     }
 

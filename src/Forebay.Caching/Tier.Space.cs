@@ -18,7 +18,7 @@ public sealed partial class Tier
         bool granted;
         lock (_lock)
         {
-            granted = _entries.TryGetValue(entry.Id, out TierEntry? current) && ReferenceEquals(current, entry);
+            granted = _entries.TryGetValue(entry.Id, out TierEntry? current) && ReferenceEquals(current, entry) && !entry.IsLeaving;
             granted = granted && MakeOwnerRoomLocked(entry.Owner, bytes, ref victims) && MakeRoomLocked(_effectiveQuotaBytes - bytes, ref victims);
             if (granted)
             {
@@ -117,6 +117,7 @@ public sealed partial class Tier
         }
 
         _storedBytes -= entry.SizeBytes;
+        _leavingBytes -= entry.IsLeaving ? entry.SizeBytes : 0;
         if (entry.Owner >= 0)
         {
             _ownerBytes[entry.Owner] -= entry.SizeBytes;

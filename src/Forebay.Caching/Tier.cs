@@ -142,7 +142,7 @@ public sealed partial class Tier : IDisposable
             {
                 if (known.File is not null)
                 {
-                    return known.File;
+                    return known.IsIncoming ? null : known.File;
                 }
             }
             else if (_startupScanDone || _removedDuringScan.Contains(version.Id))
@@ -173,14 +173,14 @@ public sealed partial class Tier : IDisposable
         CacheFile made;
         lock (_lock)
         {
-            if (_entries.TryGetValue(version.Id, out known) && known.File is not null)
+            if (_entries.TryGetValue(version.Id, out known) && known.File is not null && !known.IsIncoming)
             {
                 return known.File;
             }
 
             if (known is not null)
             {
-                // Its row cannot be read (damage): begin anew under the next generation.
+                // Its row cannot be read (damage), or it is a copy that is not complete: begin anew under the next generation.
                 RemoveLocked(known);
             }
 
@@ -189,6 +189,7 @@ public sealed partial class Tier : IDisposable
                 Generation = FreeGenerationLocked(version.Id),
                 IsPinned = _pins.Covers(version),
                 UsedAtSeconds = Volatile.Read(ref _nowSeconds),
+                AwaitsFirstUse = true,
             };
             entry.ObjectHash = ObjectHash(version.UnderStore, version.Key);
             entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true);
@@ -200,7 +201,7 @@ public sealed partial class Tier : IDisposable
 
         if (known is not null)
         {
-            Discard(known, null, known.SizeBytes);
+            Discard(known, known.File, known.SizeBytes);
         }
 
         return made;
@@ -211,7 +212,7 @@ public sealed partial class Tier : IDisposable
     {
         lock (_lock)
         {
-            if (!_entries.TryGetValue(version.Id, out TierEntry? entry))
+            if (!_entries.TryGetValue(version.Id, out TierEntry? entry) || entry.IsIncoming)
             {
                 return 0;
             }
@@ -246,6 +247,7 @@ public sealed partial class Tier : IDisposable
         TierEntry entry;
         CacheFile? file;
         long size;
+        bool isHidden;
         lock (_lock)
         {
             if (!_entries.TryGetValue(id, out entry!) || (entry.IsPinned && !pinnedToo))
@@ -254,9 +256,10 @@ public sealed partial class Tier : IDisposable
             }
 
             size = entry.SizeBytes;
+            isHidden = entry.IsIncoming;
             if (dryRun)
             {
-                return size;
+                return isHidden ? 0 : size;
             }
 
             file = entry.File;
@@ -264,7 +267,7 @@ public sealed partial class Tier : IDisposable
         }
 
         Discard(entry, file, size);
-        return size;
+        return isHidden ? 0 : size;
     }
 
     /// <summary>Rows of everything cached here, for listings of the cache; in no useful order.</summary>
@@ -359,12 +362,27 @@ public sealed partial class Tier : IDisposable
 
     internal void Touch(TierEntry entry)
     {
-        _policy.Touch(entry);
-        entry.UsedAtSeconds = Volatile.Read(ref _nowSeconds);
+        int now = Volatile.Read(ref _nowSeconds);
+        if (!entry.TakeFirstUse(now))
+        {
+            _policy.Touch(entry);
+            if (!entry.WasReused)
+            {
+                entry.WasReused = true;
+            }
+
+            if (_promotes && entry.CountUse(now, SecondsBetweenUses, UsesToPromote))
+            {
+                _mover!.Promote(this, entry);
+            }
+        }
+
+        entry.UsedAtSeconds = now;
     }
 
     internal SafeFileHandle OpenData(CacheFile file)
     {
+        CloseSomeIfFarTooMany();
         bool isNew = file.Pages.PresentCount == 0;
         SafeFileHandle handle = LocalFile.Open(_directory.DataPath(file.Version.Id, file.Generation), create: isNew, truncate: isNew);
         try

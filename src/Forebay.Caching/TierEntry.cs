@@ -10,6 +10,8 @@ namespace Forebay.Caching;
 internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int owner) : EvictionNode(id.Low, sizeBytes)
 {
     private int _usedAtSeconds;
+    private int _countedAtSeconds;
+    private byte _uses;
 
     internal VersionId Id { get; } = id;
 
@@ -28,6 +30,18 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
     /// <summary>Every page was present when the file was last unloaded; meaningless while <see cref="File"/> is there.</summary>
     internal bool IsWhole { get; set; }
 
+    /// <summary>The read that caused the file to be made is not a use of what is cached: the next <see cref="TakeFirstUse"/> takes it out.</summary>
+    internal bool AwaitsFirstUse { get; set; }
+
+    /// <summary>Used since it was stored, or before a restart.</summary>
+    internal bool WasReused { get; set; }
+
+    /// <summary>A copy from another tier that is not complete: hidden from look-ups, not in the index.</summary>
+    internal bool IsIncoming { get; set; }
+
+    /// <summary>Given up by the policy, waits to be moved to a slower tier; served until then.</summary>
+    internal bool IsLeaving { get; set; }
+
     /// <summary>Last use, Unix seconds; written racily, at most once a second.</summary>
     internal int UsedAtSeconds
     {
@@ -39,6 +53,38 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
                 Volatile.Write(ref _usedAtSeconds, value);
             }
         }
+    }
+
+    /// <summary>Tells whether a use is the one that caused the file; racily, a use may be lost.</summary>
+    internal bool TakeFirstUse(int nowSeconds)
+    {
+        if (!AwaitsFirstUse)
+        {
+            return false;
+        }
+
+        AwaitsFirstUse = false;
+        _countedAtSeconds = nowSeconds;
+        return true;
+    }
+
+    /// <summary>Counts a use; uses that are close together are one. Racily, at worst it counts late.</summary>
+    /// <returns>True once for every <paramref name="enough"/> uses.</returns>
+    internal bool CountUse(int nowSeconds, int secondsApart, int enough)
+    {
+        if (nowSeconds - _countedAtSeconds < secondsApart)
+        {
+            return false;
+        }
+
+        _countedAtSeconds = nowSeconds;
+        if (++_uses < enough)
+        {
+            return false;
+        }
+
+        _uses = 0;
+        return true;
     }
 
     public override bool CanEvict

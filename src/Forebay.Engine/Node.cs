@@ -55,8 +55,8 @@ public sealed class Node : INode, IAsyncDisposable
         IUnderStore[] stores = [.. options.MountPoints.Select(mount => underStores(mount.Name))];
         TierOwner[] owners = [.. options.MountPoints.Select((mount, i) => new TierOwner(stores[i].Id, mount.Prefix, mount.QuotaBytes, mount.CacheTtl))];
         OpenFileBudget files = OpenFileBudget.Raise(options.Limits.MaxConnections, options.Fill.MaxConcurrentRanges * options.MountPoints.Count);
-        // An open file costs a descriptor and about 2 KiB of memory.
-        int filesPerTier = (int)Math.Clamp(Math.Min(files.CachedFiles, options.MemoryLimitBytes / (32 << 10)) / Math.Max(1, options.Tiers.Count), 64, 16_384);
+        // An open file costs a descriptor and about 2 KiB of memory; a tier may be a quarter above its number for a moment.
+        int filesPerTier = (int)Math.Clamp(Math.Min(files.CachedFiles * 3L / 4, options.MemoryLimitBytes / (32 << 10)) / Math.Max(1, options.Tiers.Count), 64, 16_384);
         PageCache cache;
         try
         {
@@ -122,7 +122,7 @@ public sealed class Node : INode, IAsyncDisposable
             if (bytes > 0)
             {
                 tiers.Add(tier.Path);
-                cached += bytes;
+                cached = Math.Min(stat.Length, cached + bytes);
             }
         }
 
@@ -282,6 +282,8 @@ public sealed class Node : INode, IAsyncDisposable
         UsedBytes = tier.UsedBytes,
         Objects = tier.Objects,
         EvictedBytes = tier.EvictedBytes,
+        PromotedBytes = tier.PromotedBytes,
+        DemotedBytes = tier.DemotedBytes,
         CorruptPages = tier.CorruptPages,
         IoErrors = tier.IoErrors,
         BypassedBytes = tier.BypassedBytes,

@@ -53,7 +53,7 @@ internal sealed class FakeNode : INode
         [
             new TierStatus
             {
-                Directory = "/var/cache\\x", Medium = "SSD", QuotaBytes = 1000, UsedBytes = 500, Objects = 4, EvictedBytes = 1, CorruptPages = 0,
+                Directory = "/var/cache\\x", Medium = "SSD", QuotaBytes = 1000, UsedBytes = 500, Objects = 4, EvictedBytes = 1, PromotedBytes = 2, DemotedBytes = 3, CorruptPages = 0,
                 IoErrors = 0, BypassedBytes = 0, State = "ok",
             },
         ],

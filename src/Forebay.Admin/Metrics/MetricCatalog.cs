@@ -76,6 +76,12 @@ public static class MetricCatalog
     /// <summary>Evicted bytes.</summary>
     public static readonly MetricDefinition TierEvicted = Counter("forebay_tier_evicted_bytes_total", "bytes", "Bytes evicted for room.", Tier);
 
+    /// <summary>Promoted bytes.</summary>
+    public static readonly MetricDefinition TierPromoted = Counter("forebay_tier_promoted_bytes_total", "bytes", "Bytes copied into the tier from a slower one.", Tier);
+
+    /// <summary>Demoted bytes.</summary>
+    public static readonly MetricDefinition TierDemoted = Counter("forebay_tier_demoted_bytes_total", "bytes", "Bytes moved from the tier to a slower one for room.", Tier);
+
     /// <summary>Corrupt pages.</summary>
     public static readonly MetricDefinition TierCorrupt = Counter("forebay_tier_corrupt_pages_total", "pages", "Pages that failed their checksum and were dropped.", Tier);
 
@@ -118,7 +124,7 @@ public static class MetricCatalog
         BuildInfo, StartTime, Uptime, Resident, MemoryLimit, ManagedHeap, CpuSeconds,
         UnderStoreBytes, UnderStoreRequests, UnderStoreErrors, HitBytes, MissBytes, CachedBytes, TotalBytes,
         MetadataHits, MetadataMisses, CachedStats, ListingBytes,
-        TierQuota, TierUsed, TierObjects, TierEvicted, TierCorrupt, TierErrors, TierBypassed, TierHealthy,
+        TierQuota, TierUsed, TierObjects, TierEvicted, TierPromoted, TierDemoted, TierCorrupt, TierErrors, TierBypassed, TierHealthy,
         S3Requests, S3SentBytes, S3SendfileBytes, S3Connections, S3ActiveRequests, S3QueuedRequests, S3RefusedRequests, S3AuthenticationFailures,
     ];
 

@@ -54,6 +54,8 @@ internal static class NodeMetricSource
         sink.Add(MetricCatalog.TierUsed, tier.UsedBytes, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierObjects, tier.Objects, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierEvicted, tier.EvictedBytes, tier.Directory, tier.Medium);
+        sink.Add(MetricCatalog.TierPromoted, tier.PromotedBytes, tier.Directory, tier.Medium);
+        sink.Add(MetricCatalog.TierDemoted, tier.DemotedBytes, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierCorrupt, tier.CorruptPages, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierErrors, tier.IoErrors, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierBypassed, tier.BypassedBytes, tier.Directory, tier.Medium);

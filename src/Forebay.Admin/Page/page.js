@@ -67,11 +67,12 @@ function show(status) {
     mounts.map(m => [cell(m.name), cell(m.source, 'text'), cell(share(m.hitBytes, m.hitBytes + m.missBytes)), cell(bytes(m.hitBytes)),
       cell(bytes(m.underStoreBytesRead)), cell(count(m.underStoreRequests, 'req')), cell(count(m.underStoreErrors, 'req')), cell(bytes(m.cachedBytes)),
       cell(m.totalBytes === null ? 'not listed yet' : share(m.cachedBytes, m.totalBytes) + ' of ' + bytes(m.totalBytes)), cell(m.lastError || '', 'text bad')]));
-  table($('tiers'), [cell('Directory'), cell('Medium', 'text'), cell('Used'), cell('Objects'), cell('Evicted'), cell('Served through'),
+  table($('tiers'), [cell('Directory'), cell('Medium', 'text'), cell('Used'), cell('Objects'), cell('Evicted'), cell('Promoted'), cell('Demoted'), cell('Served through'),
     cell('Corrupt'), cell('I/O errors'), cell('State', 'text')],
     status.tiers.map(t => [cell(t.directory), cell(t.medium, 'text'),
       { text: bytes(t.usedBytes) + ' of ' + bytes(t.quotaBytes), meter: t.quotaBytes > 0 ? t.usedBytes / t.quotaBytes : 0 },
-      cell(count(t.objects, 'obj')), cell(bytes(t.evictedBytes)), cell(bytes(t.bypassedBytes)), cell(count(t.corruptPages, 'pages')),
+      cell(count(t.objects, 'obj')), cell(bytes(t.evictedBytes)), cell(bytes(t.promotedBytes)), cell(bytes(t.demotedBytes)),
+      cell(bytes(t.bypassedBytes)), cell(count(t.corruptPages, 'pages')),
       cell(count(t.ioErrors, 'errors')), cell(t.state, t.state === 'ok' ? 'text' : 'text bad')]));
   $('signin').hidden = true;
   $('status').hidden = false;

@@ -107,11 +107,12 @@ internal static class NamespaceVerbs
 
         await session.Output.WriteLineAsync();
         await session.Output.WriteAsync(HumanText.Table(
-            ["<TIER", "<MEDIUM", "USED", "QUOTA", "SHARE", "OBJECTS", "EVICTED", "<STATE"],
+            ["<TIER", "<MEDIUM", "USED", "QUOTA", "SHARE", "OBJECTS", "EVICTED", "PROMOTED", "DEMOTED", "<STATE"],
             [.. status.Tiers.Select(tier => new[]
             {
                 tier.Directory, tier.Medium, HumanText.Bytes(tier.UsedBytes), HumanText.Bytes(tier.QuotaBytes), HumanText.Share(tier.UsedBytes, tier.QuotaBytes),
-                HumanText.Count(tier.Objects), HumanText.Bytes(tier.EvictedBytes), tier.State,
+                HumanText.Count(tier.Objects), HumanText.Bytes(tier.EvictedBytes),
+                HumanText.Bytes(tier.PromotedBytes), HumanText.Bytes(tier.DemotedBytes), tier.State,
             })]));
         return ExitCode.Success;
     }

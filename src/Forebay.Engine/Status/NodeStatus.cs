@@ -89,6 +89,12 @@ public sealed record TierStatus
     /// <summary>Bytes evicted for room.</summary>
     public required long EvictedBytes { get; init; }
 
+    /// <summary>Bytes copied into this tier from a slower one, because they were used again there.</summary>
+    public required long PromotedBytes { get; init; }
+
+    /// <summary>Bytes moved from this tier to a slower one for room; not evicted.</summary>
+    public required long DemotedBytes { get; init; }
+
     /// <summary>Pages that failed their checksum and were dropped.</summary>
     public required long CorruptPages { get; init; }
 

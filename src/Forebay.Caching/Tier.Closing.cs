@@ -1,0 +1,67 @@
+namespace Forebay.Caching;
+
+/// <summary>Keeps the number of loaded and open files within bounds: mostly by maintenance, and by whoever opens when that falls behind.</summary>
+public sealed partial class Tier
+{
+    private const int MostClosedPerRound = 4096;
+    private const int ClosedPerOpen = 8;
+
+    /// <summary>For maintenance: files in use within the last second are spared.</summary>
+    private void CloseIdleFiles()
+    {
+        int most = MostClosedPerRound;
+        while (most-- > 0 && _openFiles.Next() is { } file)
+        {
+            CloseIfIdle(file, sparesRecent: true);
+        }
+    }
+
+    /// <summary>
+    /// For openers: a reader of many small files opens thousands a second, more than maintenance sees in its rounds. Far beyond the bound
+    /// each open pays for itself, so that descriptors never run out.
+    /// </summary>
+    private void CloseSomeIfFarTooMany()
+    {
+        int most = ClosedPerOpen;
+        while (most-- > 0 && _openFiles.IsFarOverfull && _openFiles.Next() is { } file)
+        {
+            CloseIfIdle(file, sparesRecent: false);
+        }
+    }
+
+    private void CloseIfIdle(CacheFile file, bool sparesRecent)
+    {
+        bool closed;
+        TierEntry? empty = null;
+        lock (_lock)
+        {
+            bool isRecent = sparesRecent && file.Entry.UsedAtSeconds >= _nowSeconds - 1;
+            closed = !isRecent && !file.IsDirty && file.TryDetach();
+            if (closed && ReferenceEquals(file.Entry.File, file))
+            {
+                file.Entry.IsWhole = file.IsWhole;
+                file.Entry.File = null;
+                if (file.Entry.SizeBytes == 0)
+                {
+                    // Opened, but never filled: nothing of it is worth remembering.
+                    empty = file.Entry;
+                    RemoveLocked(empty);
+                }
+            }
+        }
+
+        if (empty is not null)
+        {
+            Discard(empty, null, 0);
+        }
+
+        if (closed)
+        {
+            file.Close();
+        }
+        else if (!file.IsRetired)
+        {
+            _openFiles.Opened(file);
+        }
+    }
+}
