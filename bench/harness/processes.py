@@ -112,3 +112,15 @@ class Process:
             self.kill(9)
             self.child.wait()
         self.log.close()
+
+
+def touch_memory(gib):
+    """Writes that many GiB of a file in memory and removes it, so that the pages of the page cache that follow are backed by the host."""
+    path = "/dev/shm/forebay-bench-touch"
+    piece = bytes(1 << 20)
+    try:
+        with open(path, "wb", buffering=0) as file:
+            for _ in range(int(gib * 1024)):
+                file.write(piece)
+    finally:
+        os.unlink(path)

@@ -173,6 +173,9 @@ public sealed class CacheFile : IFileReference
     /// <summary>Bytes of one page.</summary>
     public int LengthOf(int page) => Pages.LengthOf(page);
 
+    /// <summary>Its bytes could not be read, or it is shorter than it was: it is dropped and counted, and fetched again.</summary>
+    public void GiveUp() => _tier.DropUnusable(this, new TierIOException("read", "a cache file", 0));
+
     /// <summary>Records a use for eviction; allocates nothing, takes no lock.</summary>
     public void Touch() => _tier.Touch(Entry);
 

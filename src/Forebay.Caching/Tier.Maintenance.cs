@@ -404,6 +404,10 @@ public sealed partial class Tier
                 }
             }
         }
+        catch (DirectoryNotFoundException)
+        {
+            // The directory vanished: whoever stores next finds and reports it; there are no orphans to remove.
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Interlocked.Increment(ref _ioErrors);

@@ -68,12 +68,9 @@ internal sealed class ObjectReader : IObjectReader
 
         using (FileSegment segment = await GetSegmentAsync(offset, destination.Length, cancellationToken))
         {
-            if (!segment.IsEmpty)
+            if (!segment.IsEmpty && TryCopy(segment, destination.Span))
             {
-                int count = RandomAccess.Read(segment.File!, destination.Span[..(int)segment.Length], segment.Offset);
-                return count == segment.Length
-                    ? count
-                    : throw new ForebayException(ErrorKind.Corrupt, $"The cache file of '{_stat.Key}' is shorter than it was.");
+                return (int)segment.Length;
             }
         }
 
@@ -89,6 +86,13 @@ internal sealed class ObjectReader : IObjectReader
         {
             throw Overwritten(e);
         }
+    }
+
+    /// <inheritdoc/>
+    public void ReportUnreadable()
+    {
+        _file?.GiveUp();
+        UseFile(null);
     }
 
     /// <inheritdoc/>
@@ -214,6 +218,25 @@ internal sealed class ObjectReader : IObjectReader
         }
 
         return new FileSegment(handle!, offset, available - offset, file);
+    }
+
+    /// <summary>False when the disk failed or the file is shorter than it was: the rest is read past the cache.</summary>
+    private bool TryCopy(FileSegment segment, Span<byte> destination)
+    {
+        try
+        {
+            if (RandomAccess.Read(segment.File!, destination[..(int)segment.Length], segment.Offset) == segment.Length)
+            {
+                return true;
+            }
+        }
+        catch (IOException)
+        {
+            // Counted by the tier below.
+        }
+
+        ReportUnreadable();
+        return false;
     }
 
     private void UseFile(CacheFile? file)

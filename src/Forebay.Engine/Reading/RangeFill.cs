@@ -271,7 +271,19 @@ internal sealed class RangeFill
             while (!ended && writer.Position < Range.End)
             {
                 int room = (int)Math.Min(buffer.Length - filled, Range.End - writer.Position - filled);
-                int count = room == 0 ? 0 : await read.ReadAsync(buffer.AsMemory(filled, room), _cancellation.Token);
+                int count;
+                try
+                {
+                    count = room == 0 ? 0 : await read.ReadAsync(buffer.AsMemory(filled, room), _cancellation.Token);
+                }
+                catch (ForebayException e) when (e.IsTransient && filled > 0 && !read.IsProvisional)
+                {
+                    // What came before the break is good: only the rest is asked for again.
+                    await WriteAsync(writer, buffer.AsMemory(0, filled));
+                    Advance(writer.Position);
+                    throw;
+                }
+
                 ended = room > 0 && count == 0;
                 filled += count;
                 bool complete = writer.Position + filled == Range.End;

@@ -22,7 +22,19 @@ internal sealed class SendfileBodySender : IBodySender
                 return;
             }
 
-            if (!await SendfileBody.SendAsync(context, segment.File!, segment.Offset, segment.Length, cancellationToken))
+            bool taken;
+            try
+            {
+                taken = await SendfileBody.SendAsync(context, segment.File!, segment.Offset, segment.Length, cancellationToken);
+            }
+            catch (IOException e)
+            {
+                // This answer is lost (the connection was cut), the next one must not be.
+                reader.ReportUnreadable();
+                throw new ForebayException(ErrorKind.Corrupt, $"The cache file of '{reader.Stat.Key}' failed while it was sent.", e);
+            }
+
+            if (!taken)
             {
                 throw new OperationCanceledException("The client closed the connection.");
             }

@@ -21,6 +21,9 @@ public interface ISendfileFeature
     /// <summary>Whether memory came from this transport's file mode; if not, something between wraps the body and the bytes have to be copied.</summary>
     bool IsFileMemory(ReadOnlyMemory<byte> memory);
 
+    /// <summary>True once a file failed or ended too early; the connection was aborted for it.</summary>
+    bool HasFileFailed { get; }
+
     /// <summary>Takes the announcement back; only before any of its bytes was advanced.</summary>
     void CancelFile();
 }

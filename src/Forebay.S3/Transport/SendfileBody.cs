@@ -30,7 +30,8 @@ public static class SendfileBody
     /// <param name="offset">First byte in the file.</param>
     /// <param name="length">Bytes, ≥ 0.</param>
     /// <param name="cancellationToken">Aborts the connection when it fires between first and last byte, as the message is then cut.</param>
-    /// <returns>True when all bytes were taken; false when the client is gone, or the file was shorter than asked and the connection was aborted for it.</returns>
+    /// <returns>True when all bytes were taken; false when the client is gone.</returns>
+    /// <exception cref="IOException">The disk failed under the file, or it was shorter than asked; the connection was aborted for it.</exception>
     public static ValueTask<bool> SendAsync(HttpContext context, SafeFileHandle file, long offset, long length, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -92,7 +93,7 @@ public static class SendfileBody
             FlushResult flushed = await body.FlushAsync(cancellationToken);
             if (flushed.IsCompleted)
             {
-                return false;
+                return sendfile.HasFileFailed ? throw new IOException("The file failed or ended early while it was sent.") : false;
             }
 
             offset += piece;
@@ -112,7 +113,7 @@ public static class SendfileBody
             if (read == 0)
             {
                 context.Abort();
-                return false;
+                throw new IOException("The file ended early while it was copied.");
             }
 
             body.Advance(read);

@@ -84,6 +84,9 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
     }
 
     /// <inheritdoc/>
+    public bool HasFileFailed { get; private set; }
+
+    /// <inheritdoc/>
     public bool IsFileMemory(ReadOnlyMemory<byte> memory)
         => MemoryMarshal.TryGetMemoryManager<byte, FileMemory>(memory, out _);
 
@@ -228,6 +231,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
 
             if (sent == 0)
             {
+                HasFileFailed = true;
                 return Fail("The file ended before the announced length.");
             }
 
@@ -238,6 +242,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
                 case Native.EAGAIN:
                     return SendStatus.WouldBlock;
                 case Native.EIO:
+                    HasFileFailed = true;
                     return Fail("The disk failed under the file being sent.");
                 default:
                     return Fail("The client closed the connection.");
@@ -293,6 +298,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
             int read = RandomAccess.Read(_file!, array.AsSpan(0, length), _fileOffset);
             if (read == 0)
             {
+                HasFileFailed = true;
                 throw new IOException("The file ended before the announced length.");
             }
 

@@ -211,6 +211,37 @@ public sealed class DegradedReadingTests
         Assert.Equal(60_000, world.Memory.BytesRead);
     }
 
+    [Fact]
+    public async Task ACacheFileThatIsShorterThanItWasIsGivenUpAndFetchedAnew()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("a", 300_000);
+        using (IObjectReader first = await world.OpenAsync("a"))
+        {
+            await NodeWorld.ReadExactAsync(first, 0, 300_000, world.Deadline);
+        }
+
+        string file = Assert.Single(System.IO.Directory.EnumerateFiles(world.Directory["tier/objects"], "*", SearchOption.AllDirectories));
+        using (FileStream cut = File.OpenWrite(file))
+        {
+            cut.SetLength(100_000);
+        }
+
+        using (IObjectReader second = await world.OpenAsync("a"))
+        {
+            byte[] bytes = new byte[300_000];
+            int offset = 0;
+            while (offset < bytes.Length)
+            {
+                offset += await second.ReadAsync(offset, bytes.AsMemory(offset), world.Deadline);
+            }
+
+            Assert.Equal(-1, InMemoryUnderStore.PatternOf(second.Stat).FirstMismatch(0, bytes));
+        }
+
+        Assert.Equal(1, world.Node.GetStatus().Tiers[0].IoErrors);
+    }
+
     private static void Down(NodeWorld world)
         => world.Plan.OnEvery(UnderStoreCall.Stat, Fault.Fail(ErrorKind.Unavailable)).OnEvery(UnderStoreCall.Read, Fault.Fail(ErrorKind.Unavailable)).OnEvery(UnderStoreCall.List, Fault.Fail(ErrorKind.Unavailable));
 }
