@@ -21,11 +21,12 @@ public sealed partial class Tier
     private Thread? _maintenance;
     private Thread? _startup;
     private volatile bool _startupScanDone;
+    private volatile bool _startupEnded;
     private volatile bool _stop;
     private long _nextHousekeeping;
 
     /// <summary>True when queues are loaded and orphans removed; hits and fills do not wait for it.</summary>
-    public bool IsStartupScanDone => _startupScanDone;
+    public bool IsStartupScanDone => _startupEnded;
 
     internal void EnqueueDirty(CacheFile file)
     {
@@ -384,6 +385,8 @@ public sealed partial class Tier
         {
             RemoveOrphans();
         }
+
+        _startupEnded = true;
     }
 
     /// <summary>Data files without a row: left by a death between two commits. Files in use always have an entry.</summary>

@@ -31,6 +31,9 @@ internal sealed class PrefixWalk : IAsyncDisposable
         _cache = cache;
         _prefix = prefix;
         _parallelism = parallelism;
+
+        // Those that the scheduler has not started yet are idle too, or a first page that comes fast is not cut.
+        _idle = parallelism;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _pages = Channel.CreateBounded<ArraySegment<ListEntry>>(new BoundedChannelOptions(parallelism * 2) { SingleReader = true });
         Enqueue(new WalkRange(After: null, Until: null));
@@ -77,7 +80,6 @@ internal sealed class PrefixWalk : IAsyncDisposable
     {
         while (true)
         {
-            Interlocked.Increment(ref _idle);
             await _available.WaitAsync(_stop.Token);
             Interlocked.Decrement(ref _idle);
             WalkRange range;
@@ -91,6 +93,7 @@ internal sealed class PrefixWalk : IAsyncDisposable
             }
 
             await ListRangeAsync(range);
+            Interlocked.Increment(ref _idle);
             if (Interlocked.Decrement(ref _unfinished) == 0)
             {
                 _available.Release(_parallelism);

@@ -21,21 +21,15 @@ public sealed class S3FifoModelTests
         Refuse,
     }
 
-    [Fact]
-    public void EverySequenceOfCallsKeepsEachNodeInExactlyOneQueueAndItsBytesCounted()
-    {
-        Gen<Step> step =
-            from kind in Gen.Elements(Kind.Add, Kind.Add, Kind.Add, Kind.Touch, Kind.Touch, Kind.Resize, Kind.Remove, Kind.Restore, Kind.Evict, Kind.Evict, Kind.Refuse)
-            from slot in Gen.Choose(0, Slots - 1)
-            from size in Gen.Choose(0, 400)
-            select new Step(kind, slot, size);
+    private static readonly Config Short = Config.QuickThrowOnFailure.WithMaxTest(2_000).WithEndSize(300);
 
-        Prop.ForAll(Gen.ListOf(step).ToArbitrary(), steps =>
-        {
-            Harness harness = new();
-            return steps.All(harness.Apply);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(2_000).WithEndSize(300));
-    }
+    [Fact]
+    public void EverySequenceOfCallsKeepsEachNodeInExactlyOneQueueAndItsBytesCounted() => Sequences().Check(Short);
+
+    /// <summary>Seeds that once found a fault. They stand for the same sequence only while the generator stays as it is.</summary>
+    [Theory]
+    [InlineData(1831065066931403732UL, 4824150091980349883UL, 229)]
+    public void ASequenceThatOnceFailedHolds(ulong seed, ulong gamma, int size) => Sequences().Check(Short.WithReplay(seed, gamma, size));
 
     [Fact]
     public void EverythingIsEvictedExactlyOnceWhenNothingIsRefused()
@@ -62,6 +56,33 @@ public sealed class S3FifoModelTests
         Assert.Empty(resident);
         Assert.Equal(0, policy.Count);
         Assert.Equal(0, policy.TotalBytes);
+    }
+
+    private static Property Sequences()
+    {
+        Gen<Step> step =
+            from kind in Gen.Elements(Kind.Add, Kind.Add, Kind.Add, Kind.Touch, Kind.Touch, Kind.Resize, Kind.Remove, Kind.Restore, Kind.Evict, Kind.Evict, Kind.Refuse)
+            from slot in Gen.Choose(0, Slots - 1)
+            from size in Gen.Choose(0, 400)
+            select new Step(kind, slot, size);
+
+        return Prop.ForAll(Arb.From(Gen.ListOf(step), steps => Shorter([.. steps])), steps =>
+        {
+            Harness harness = new();
+            return steps.All(harness.Apply);
+        });
+    }
+
+    /// <summary>The sequence without one stretch of it, long stretches first: what is left of a failure can be read.</summary>
+    private static IEnumerable<List<Step>> Shorter(List<Step> steps)
+    {
+        for (int length = steps.Count / 2; length > 0; length /= 2)
+        {
+            for (int at = 0; at + length <= steps.Count; at += length)
+            {
+                yield return [.. steps.Take(at), .. steps.Skip(at + length)];
+            }
+        }
     }
 
     private sealed record Step(Kind Kind, int Slot, int Size);

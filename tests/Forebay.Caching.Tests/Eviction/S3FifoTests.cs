@@ -81,6 +81,27 @@ public sealed class S3FifoTests
     }
 
     [Fact]
+    public void AFileThatMovesOverBehindRefusingOnesIsFoundInTheSameCall()
+    {
+        S3Fifo policy = new(1_000);
+        TestNode[] nodes = [.. Enumerable.Range(0, 4).Select(i => new TestNode(Hash(i), 100) { Refuses = true })];
+        foreach (TestNode node in nodes)
+        {
+            policy.Restore(node, frequent: true);
+        }
+
+        TestNode hot = new(Hash(4), 10);
+        policy.Add(hot);
+        policy.Touch(hot);
+
+        // The small queue is below its share: the main queue is asked first, and refuses, before the file moves over.
+        Assert.True(policy.TryEvict(out EvictionNode? victim));
+
+        Assert.Same(hot, victim);
+        Assert.False(policy.TryEvict(out _));
+    }
+
+    [Fact]
     public void AFileLargerThanTheSmallQueueAndThanTheCacheIsHandled()
     {
         S3Fifo policy = new(1_000);

@@ -8,7 +8,6 @@ namespace Forebay.Engine.Tests.Metadata;
 internal sealed class ScriptedStore : IUnderStore
 {
     private readonly Lock _gate = new();
-    private int _running;
     private readonly SortedDictionary<string, ObjectStat> _objects = new(KeyOrder.Instance);
 
     public ConcurrentQueue<string?> RequestIds { get; } = new();
@@ -29,8 +28,8 @@ internal sealed class ScriptedStore : IUnderStore
     /// <summary>Turns of the scheduler that every question takes.</summary>
     public int Turns { get; set; }
 
-    /// <summary>Most questions that ran at the same time.</summary>
-    public int MostAtOnce { get; private set; }
+    /// <summary>Called with every listing asked for; the answer waits for the task it gives.</summary>
+    public Func<ListQuery, Task>? HoldList { get; set; }
 
     public UnderStoreId Id { get; } = UnderStoreId.From("test", "", "scripted");
 
@@ -87,6 +86,11 @@ internal sealed class ScriptedStore : IUnderStore
             page = ListModel.List(_objects.Values, query with { MaxEntries = Math.Min(query.MaxEntries, PageSize) });
         }
 
+        if (HoldList is { } holdList)
+        {
+            await holdList(query).WaitAsync(cancellationToken);
+        }
+
         await AnswerAsync(cancellationToken);
         return page;
     }
@@ -107,26 +111,12 @@ internal sealed class ScriptedStore : IUnderStore
 
     private async Task AnswerAsync(CancellationToken cancellationToken)
     {
-        int running = Interlocked.Increment(ref _running);
-        MostAtOnce = Math.Max(MostAtOnce, running);
-        try
+        // A few turns of the scheduler, so that questions which may overlap do.
+        for (int i = 0; i < Turns; i++)
         {
-            // A few turns of the scheduler, so that questions which may overlap do.
-            for (int i = 0; i < Turns; i++)
-            {
-                await Task.Yield();
-            }
-
-            await AnswerNowAsync(cancellationToken);
+            await Task.Yield();
         }
-        finally
-        {
-            Interlocked.Decrement(ref _running);
-        }
-    }
 
-    private async Task AnswerNowAsync(CancellationToken cancellationToken)
-    {
         if (Hold is { } hold)
         {
             await hold.Task.WaitAsync(cancellationToken);
