@@ -17,7 +17,7 @@ internal sealed class ObjectReader : IObjectReader
     private CacheFile? _file;
     private ReadAhead? _readAhead;
     private PassThrough? _passThrough;
-    private RangeFill? _firstFill;
+    private RangeFill? _fill;
     private long _missCredit;
     private bool _isCounting = true;
 
@@ -99,14 +99,14 @@ internal sealed class ObjectReader : IObjectReader
     public void Dispose()
     {
         _readAhead?.Dispose();
-        _firstFill?.Leave();
+        _fill?.Leave();
         _passThrough?.Dispose();
     }
 
     /// <summary>Gives the reader a fill that was started by the read which was also the stat; its interest passes over.</summary>
     internal void BeginWith(RangeFill fill)
     {
-        _firstFill = fill;
+        _fill = fill;
         _missCredit += fill.Range.Length;
     }
 
@@ -175,6 +175,10 @@ internal sealed class ObjectReader : IObjectReader
             return default;
         }
 
+        // The interest is kept until the reader needs another fill or ends: between two calls of a reader that nobody reads ahead for, the
+        // fill would otherwise have none and stop.
+        _fill?.Leave();
+        _fill = fill;
         if (isNew)
         {
             _missCredit += fill.Range.Length;
@@ -201,10 +205,6 @@ internal sealed class ObjectReader : IObjectReader
             file.Release();
             UseFile(null);
             return default;
-        }
-        finally
-        {
-            fill.Leave();
         }
     }
 
