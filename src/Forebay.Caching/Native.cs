@@ -10,27 +10,19 @@ internal static unsafe partial class Native
     internal const int OpenReadWrite = 2;
     internal const int OpenCreate = 0x40;
     internal const int OpenTruncate = 0x200;
-    internal const int OpenExclusive = 0x80;
     internal const int OpenCloseOnExec = 0x80000;
     internal const int OpenNoFollow = 0x20000;
     internal const int LockExclusive = 2;
     internal const int LockNonBlocking = 4;
-    internal const int FallocateKeepSize = 1;
-    internal const int FallocatePunchHole = 2;
-    internal const int AtFdCwd = -100;
     internal const int AtEmptyPath = 0x1000;
     internal const uint StatxBasicStats = 0x7ff;
     internal const int NoSuchFile = 2;
-    internal const int Exists = 17;
     internal const int NoSpace = 28;
     internal const int WouldBlock = 11;
     internal const int QuotaExceeded = 122;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, int mode);
-
-    [LibraryImport("libc", EntryPoint = "mkdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int MakeDirectory(string path, int mode);
 
     [LibraryImport("libc", EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Unlink(string path);
@@ -40,9 +32,6 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Truncate(SafeFileHandle file, long length);
-
-    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
-    internal static partial int Fallocate(SafeFileHandle file, int mode, long offset, long length);
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     internal static partial nint Read(SafeFileHandle file, byte* buffer, nint count, long offset);

@@ -14,8 +14,8 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
     private readonly PageCache _cache;
     private readonly RetryingUnderStore _store;
     private readonly SingleFlight<string, Opening> _openings = new(StringComparer.Ordinal);
-    private readonly StripedSum _hitBytes = new();
-    private readonly StripedSum _missBytes = new();
+    private readonly StripedCounter _hitBytes = new();
+    private readonly StripedCounter _missBytes = new();
 
     internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time)
     {

@@ -201,8 +201,12 @@ public sealed class Node : INode, IAsyncDisposable
     /// <inheritdoc/>
     public async Task<CacheChange> SetPinAsync(string path, bool pinned, CancellationToken cancellationToken)
     {
-        (MountPoint mount, string target) = await ResolveTargetAsync(path, cancellationToken);
-        _cache.SetPin(mount.UnderStore, target, pinned);
+        (MountPoint mount, string target) = pinned ? await ResolveTargetAsync(path, cancellationToken) : Unpin(path);
+        if (pinned)
+        {
+            _cache.SetPin(mount.UnderStore, target, pinned: true);
+        }
+
         long objects = 0;
         long bytes = 0;
         foreach ((ObjectVersion version, long stored, _) in _cache.Enumerate(mount.UnderStore, target))
@@ -215,6 +219,20 @@ public sealed class Node : INode, IAsyncDisposable
         }
 
         return new CacheChange(objects, bytes);
+    }
+
+    /// <summary>Unpins without asking the source, which may be away or have lost the object: as an object and as a tree, for the path may have meant either.</summary>
+    private (MountPoint Mount, string Target) Unpin(string path)
+    {
+        (MountPoint mount, NamespacePath parsed) = Resolve(path);
+        string target = mount.FullKey(parsed.Key);
+        _cache.SetPin(mount.UnderStore, target, pinned: false);
+        if (!parsed.IsTree)
+        {
+            _cache.SetPin(mount.UnderStore, target + "/", pinned: false);
+        }
+
+        return (mount, target);
     }
 
     /// <inheritdoc/>

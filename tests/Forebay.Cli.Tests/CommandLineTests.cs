@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Forebay.Engine;
 
 namespace Forebay.Cli.Tests;
 

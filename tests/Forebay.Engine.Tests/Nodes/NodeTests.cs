@@ -191,4 +191,20 @@ public sealed class NodeTests
         Await(() => world.Node.FindLoad(load.Id)!.EndedAt is not null, $"the load of {path} ends");
         return world.Node.FindLoad(load.Id)!;
     }
+
+    [Fact]
+    public async Task AnObjectThatIsGoneFromTheSourceCanStillBeUnpinned()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("a", 100_000);
+        await world.ReadExactAsync("a");
+        await world.Node.SetPinAsync("/data/a", pinned: true, world.Deadline);
+        Assert.Equal(0, (await world.Node.FreeAsync("/data/a", pinnedToo: false, dryRun: false, world.Deadline)).Objects);
+        world.Memory.Delete("a");
+        await world.Node.RefreshAsync("/data/a", world.Deadline);
+
+        await world.Node.SetPinAsync("/data/a", pinned: false, world.Deadline);
+
+        Assert.Equal(1, (await world.Node.FreeAsync("/data/a", pinnedToo: false, dryRun: false, world.Deadline)).Objects);
+    }
 }

@@ -1,4 +1,4 @@
-namespace Forebay.Engine.Metadata;
+namespace Forebay.Engine;
 
 /// <summary>A counter for hit paths: each processor adds to its own cache line, readers sum up. Thread-safe.</summary>
 internal sealed class StripedCounter
@@ -31,6 +31,9 @@ internal sealed class StripedCounter
     }
 
     /// <summary>Adds one.</summary>
-    public void Increment()
-        => Interlocked.Increment(ref _cells[((Thread.GetCurrentProcessorId() & _mask) + 1) * Spacing]);
+    public void Increment() => Add(1);
+
+    /// <summary>Adds an amount.</summary>
+    public void Add(long amount)
+        => Interlocked.Add(ref _cells[((Thread.GetCurrentProcessorId() & _mask) + 1) * Spacing], amount);
 }
