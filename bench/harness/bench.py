@@ -16,7 +16,7 @@ class Bench:
     def __init__(self, arguments):
         self.arguments = arguments
         self.repeat, self.seconds = arguments.repeat, arguments.seconds
-        self._processes = []
+        self._processes, self._mounts = [], []
         # FOREBAY_BIN measures a published executable; without it the repository's own start script is used.
         self.forebay = [os.environ.get("FOREBAY_BIN", str(REPOSITORY / "forebay"))]
 
@@ -28,6 +28,9 @@ class Bench:
         return self
 
     def __exit__(self, *error):
+        # Mounts go first: a directory whose source is gone is slow to leave.
+        for mount in reversed(self._mounts):
+            mount.end()
         for process in reversed(self._processes):
             process.end()
         if error[0] is None:
@@ -57,6 +60,10 @@ class Bench:
         process = processes.Process(command, self.work / f"{name}.log", env)
         self._processes.append(process)
         return process
+
+    def also_end(self, mount):
+        """Has a mount unmounted at the end."""
+        self._mounts.append(mount)
 
     def node(self, mounts, **options):
         return (node.Stub if self.arguments.stub else node.Node)(self, mounts, **options)
