@@ -98,6 +98,8 @@ public sealed partial class Tier
             UsedAtSeconds = (int)row.UsedAtSeconds,
             IsWhole = row.IsWhole,
             WasReused = row.IsFrequent,
+            SavedUseSeconds = (int)row.UsedAtSeconds,
+            IsSavedAsFrequent = row.IsFrequent,
         };
         entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
         AddLocked(entry);

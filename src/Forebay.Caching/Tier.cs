@@ -378,6 +378,7 @@ public sealed partial class Tier : IDisposable
         }
 
         entry.UsedAtSeconds = now;
+        NoteUse(entry);
     }
 
     internal SafeFileHandle OpenData(CacheFile file)
