@@ -105,9 +105,10 @@ public sealed partial class Tier
         AddLocked(entry);
         _policy.Restore(entry, row.IsFrequent);
         _storedBytes += entry.SizeBytes;
-        if (entry.Owner >= 0)
+        if (entry.CountsForOwner)
         {
-            _ownerBytes[entry.Owner] += entry.SizeBytes;
+            AddOwnerBytesLocked(entry, entry.SizeBytes);
+            _owners.Add(entry.Owner, entry.SizeBytes);
         }
 
         return entry;

@@ -302,6 +302,7 @@ public sealed partial class Tier
         }
 
         DropExpired();
+        EvictBeyondOwnerQuotas();
     }
 
     private void DropExpired()

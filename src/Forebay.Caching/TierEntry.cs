@@ -21,6 +21,9 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
     /// <summary>Index of the mount point that the bytes count for; -1 for none.</summary>
     internal int Owner { get; } = owner;
 
+    /// <summary>False without a mount point, and for a copy from another tier as long as its source counts.</summary>
+    internal bool CountsForOwner { get; set; } = owner >= 0;
+
     internal CacheFile? File { get; set; }
 
     internal int Generation { get; set; }

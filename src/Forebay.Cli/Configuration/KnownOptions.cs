@@ -29,7 +29,7 @@ internal static class KnownOptions
         .Time("negative-ttl", "How long \"does not exist\" is believed; 0 asks every time.", o => o.Engine.NegativeTtl, (o, v) => o with { Engine = o.Engine with { NegativeTtl = v } }, TimeSpan.Zero, Year)
         .Flag("immutable", "Objects are never overwritten: what was seen once is believed until `refresh`.", o => o.Engine.Immutable, (o, v) => o with { Engine = o.Engine with { Immutable = v } })
         .Flag("serve-stale-on-error", "Serve what is cached by expired metadata while the source cannot be reached.", o => o.Engine.ServeStaleOnError, (o, v) => o with { Engine = o.Engine with { ServeStaleOnError = v } })
-        .Size("quota", "Cached bytes of this mount point in each cache directory.", o => o.Engine.QuotaBytes, (o, v) => o with { Engine = o.Engine with { QuotaBytes = v } }, min: 16L << 20)
+        .Size("quota", "Cached bytes of this mount point, all cache directories together.", o => o.Engine.QuotaBytes, (o, v) => o with { Engine = o.Engine with { QuotaBytes = v } }, min: 16L << 20)
         .Time("cache-ttl", "Cached bytes not used for this long are dropped.", o => o.Engine.CacheTtl, (o, v) => o with { Engine = o.Engine with { CacheTtl = v } }, Second, Year)
         .Count("max-cached-stats", "Keys whose stat is kept.", o => o.Engine.MaxCachedStats, (o, v) => o with { Engine = o.Engine with { MaxCachedStats = v } }, min: 1000)
         .Size("max-listing-bytes", "Memory for kept listings.", o => o.Engine.MaxListingBytes, (o, v) => o with { Engine = o.Engine with { MaxListingBytes = v } }, min: 1L << 20)
