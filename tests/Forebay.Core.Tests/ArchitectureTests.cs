@@ -15,6 +15,7 @@ public sealed partial class ArchitectureTests
         ["Caching"] = ["Core"],
         ["UnderStores"] = ["Core"],
         ["Engine"] = ["Core", "Caching"],
+        ["Fuse"] = ["Core"],
         ["S3"] = ["Core", "Engine"],
         ["Admin"] = ["Core", "Engine"],
         ["Cli"] = ["Core", "Caching", "UnderStores", "Engine", "S3", "Admin"],
