@@ -50,6 +50,7 @@ internal static class CommandLine
     {
         RootCommand root = new("Serves any bucket or directory as an S3 endpoint at local speed, through a checksummed disk cache.");
         root.Subcommands.Add(ServeCommand.Create());
+        root.Subcommands.Add(ConfigCommand.Create());
         root.Subcommands.Add(DemoCommand.Create());
         foreach (Command verb in VerbCommands.All)
         {
