@@ -305,7 +305,10 @@ public sealed class CacheFile : IFileReference
                 FileIdentity identity = LocalFile.Identify(handle!);
                 Pages.TakeDirty(extents);
                 bool trusted = Volatile.Read(ref _whole) ? Pages.AllVerified : Pages.AllPresentVerified;
-                var row = new ObjectRow(Version, Generation, Entry.SizeBytes, _whole, identity, trusted ? bootId : "", Entry.UsedAtSeconds, Entry.IsFrequent);
+                var use = SavedUse.Of(Entry);
+                Entry.SavedUseSeconds = use.UsedAtSeconds;
+                Entry.IsSavedAsFrequent = use.IsFrequent;
+                var row = new ObjectRow(Version, Generation, Entry.SizeBytes, _whole, identity, trusted ? bootId : "", use.UsedAtSeconds, use.IsFrequent);
                 bool replacesAll = _replacesAll;
                 _replacesAll = false;
                 return new IndexChange(Version.Id, row, extents, replacesAll);

@@ -6,12 +6,14 @@ namespace Forebay.Caching;
 public sealed class PageCache : IDisposable
 {
     private readonly Tier[] _tiers;
+    private readonly TierOwners _owners;
     private readonly Placement _placement;
     private readonly TierMover? _mover;
 
-    private PageCache(Tier[] tiers, Func<Placement, TierMover> makeMover)
+    private PageCache(Tier[] tiers, TierOwners owners, Func<Placement, TierMover> makeMover)
     {
         _tiers = tiers;
+        _owners = owners;
         _placement = new Placement(tiers);
         _mover = _placement.Media.Count > 1 ? makeMover(_placement) : null;
         LargestPageSizeBytes = tiers.Length == 0 ? 256 << 10 : tiers.Max(tier => tier.PageSizeBytes);
@@ -35,7 +37,7 @@ public sealed class PageCache : IDisposable
                 tiers.Add(Tier.Open(tier, owners, time));
             }
 
-            return new PageCache([.. tiers], makeMover);
+            return new PageCache([.. tiers], owners, makeMover);
         }
         catch
         {
@@ -137,7 +139,7 @@ public sealed class PageCache : IDisposable
     }
 
     /// <summary>Cached bytes that count for one owner, over all tiers; what is being moved counts once.</summary>
-    public long BytesOf(int owner) => _tiers.Sum(tier => tier.BytesOf(owner)) - (_mover?.DoubledBytesOf(owner) ?? 0);
+    public long BytesOf(int owner) => _owners.BytesOf(owner);
 
     /// <inheritdoc/>
     public void Dispose()

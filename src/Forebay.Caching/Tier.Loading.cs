@@ -98,14 +98,17 @@ public sealed partial class Tier
             UsedAtSeconds = (int)row.UsedAtSeconds,
             IsWhole = row.IsWhole,
             WasReused = row.IsFrequent,
+            SavedUseSeconds = (int)row.UsedAtSeconds,
+            IsSavedAsFrequent = row.IsFrequent,
         };
         entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
         AddLocked(entry);
         _policy.Restore(entry, row.IsFrequent);
         _storedBytes += entry.SizeBytes;
-        if (entry.Owner >= 0)
+        if (entry.CountsForOwner)
         {
-            _ownerBytes[entry.Owner] += entry.SizeBytes;
+            AddOwnerBytesLocked(entry, entry.SizeBytes);
+            _owners.Add(entry.Owner, entry.SizeBytes);
         }
 
         return entry;

@@ -154,6 +154,7 @@ public sealed partial class Tier
         _startup?.Join();
         _maintenance?.Join();
         FlushIndex();
+        SaveAllUses();
         _stopping.Dispose();
         _wake.Dispose();
     }
@@ -290,6 +291,7 @@ public sealed partial class Tier
 
         _nextHousekeeping = now + _time.TimestampFrequency;
         MeasureIndex();
+        SaveUses();
         if (_problem.Length > 0 && !IsSuspended && _dirty.IsEmpty)
         {
             _problem = "";
@@ -300,6 +302,7 @@ public sealed partial class Tier
         }
 
         DropExpired();
+        EvictBeyondOwnerQuotas();
     }
 
     private void DropExpired()

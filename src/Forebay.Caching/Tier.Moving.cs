@@ -91,6 +91,7 @@ public sealed partial class Tier
                 IsPinned = _pins.Covers(version),
                 UsedAtSeconds = source.UsedAtSeconds,
                 IsIncoming = true,
+                CountsForOwner = false,
                 WasReused = source.WasReused,
                 ObjectHash = source.ObjectHash,
             };

@@ -9,7 +9,9 @@ public sealed partial class Tier
     /// <summary>Takes room for a file, evicting others if there is none.</summary>
     internal bool TryReserve(TierEntry entry, long bytes)
     {
-        if (IsSuspended)
+        // Gone already: nothing else may have to go for it.
+        bool counts = entry.CountsForOwner;
+        if (IsSuspended || !entry.IsTracked || (counts && !_owners.TryTake(entry.Owner, bytes)))
         {
             return false;
         }
@@ -19,16 +21,18 @@ public sealed partial class Tier
         lock (_lock)
         {
             granted = _entries.TryGetValue(entry.Id, out TierEntry? current) && ReferenceEquals(current, entry) && !entry.IsLeaving;
-            granted = granted && MakeOwnerRoomLocked(entry.Owner, bytes, ref victims) && MakeRoomLocked(_effectiveQuotaBytes - bytes, ref victims);
+            granted = granted && MakeRoomLocked(_effectiveQuotaBytes - bytes, ref victims);
             if (granted)
             {
                 _policy.Resize(entry, entry.SizeBytes + bytes);
                 _storedBytes += bytes;
-                if (entry.Owner >= 0)
-                {
-                    _ownerBytes[entry.Owner] += bytes;
-                }
+                AddOwnerBytesLocked(entry, bytes);
             }
+        }
+
+        if (counts && !granted)
+        {
+            _owners.Add(entry.Owner, -bytes);
         }
 
         DiscardVictims(victims);
@@ -57,34 +61,6 @@ public sealed partial class Tier
         }
 
         return true;
-    }
-
-    private bool MakeOwnerRoomLocked(int owner, long bytes, ref List<TierEntry>? victims)
-    {
-        if (owner < 0 || _owners.QuotaOf(owner) is not long quota)
-        {
-            return true;
-        }
-
-        EvictingOwner = owner;
-        try
-        {
-            while (_ownerBytes[owner] + bytes > quota)
-            {
-                if (!_policy.TryEvict(out EvictionNode? node))
-                {
-                    return false;
-                }
-
-                TakeVictimLocked((TierEntry)node, ref victims);
-            }
-
-            return true;
-        }
-        finally
-        {
-            EvictingOwner = -1;
-        }
     }
 
     private void TakeVictimLocked(TierEntry entry, ref List<TierEntry>? victims)
@@ -118,9 +94,10 @@ public sealed partial class Tier
 
         _storedBytes -= entry.SizeBytes;
         _leavingBytes -= entry.IsLeaving ? entry.SizeBytes : 0;
-        if (entry.Owner >= 0)
+        if (entry.CountsForOwner)
         {
-            _ownerBytes[entry.Owner] -= entry.SizeBytes;
+            AddOwnerBytesLocked(entry, -entry.SizeBytes);
+            _owners.Add(entry.Owner, -entry.SizeBytes);
         }
     }
 

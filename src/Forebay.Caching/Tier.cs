@@ -108,9 +108,6 @@ public sealed partial class Tier : IDisposable
     /// <summary><c>ok</c>, or what is wrong in one sentence.</summary>
     public string State => _problem.Length == 0 ? "ok" : _problem;
 
-    /// <summary>While victims are chosen for one mount point's quota: its index; else -1. Guarded by the tier's lock.</summary>
-    internal int EvictingOwner { get; private set; } = -1;
-
     /// <summary>Opens a tier directory, making it if it is missing, and starts its maintenance.</summary>
     /// <exception cref="ForebayException">The directory cannot be used; the sentence says why and what to do.</exception>
     public static Tier Open(TierOptions options, TierOwners owners, TimeProvider time)
@@ -121,6 +118,7 @@ public sealed partial class Tier : IDisposable
         {
             TierIndex index = OpenIndex(directory, time);
             var tier = new Tier(options, directory, index, owners, time);
+            owners.Join(tier);
             tier.StartMaintenance();
             return tier;
         }
@@ -332,9 +330,6 @@ public sealed partial class Tier : IDisposable
         }
     }
 
-    /// <summary>Cached bytes that count for one mount point.</summary>
-    public long BytesOf(int owner) => Volatile.Read(ref _ownerBytes[owner]);
-
     /// <summary>Counts bytes that were wanted here but could not be stored.</summary>
     public void CountBypassed(long bytes) => Interlocked.Add(ref _bypassedBytes, bytes);
 
@@ -345,6 +340,7 @@ public sealed partial class Tier : IDisposable
     public void Dispose()
     {
         StopMaintenance();
+        LeaveOwners();
         lock (_lock)
         {
             foreach (TierEntry entry in _entries.Values)
@@ -378,6 +374,7 @@ public sealed partial class Tier : IDisposable
         }
 
         entry.UsedAtSeconds = now;
+        NoteUse(entry);
     }
 
     internal SafeFileHandle OpenData(CacheFile file)

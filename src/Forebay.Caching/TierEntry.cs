@@ -13,10 +13,16 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
     private int _countedAtSeconds;
     private byte _uses;
 
+    /// <summary>Next older entry of the tier's list of unsaved uses, this one itself at its end; null while it is in no such list.</summary>
+    private TierEntry? _olderUse;
+
     internal VersionId Id { get; } = id;
 
     /// <summary>Index of the mount point that the bytes count for; -1 for none.</summary>
     internal int Owner { get; } = owner;
+
+    /// <summary>False without a mount point, and for a copy from another tier as long as its source counts.</summary>
+    internal bool CountsForOwner { get; set; } = owner >= 0;
 
     internal CacheFile? File { get; set; }
 
@@ -54,6 +60,31 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
             }
         }
     }
+
+    /// <summary>What its row in the index says of the last use.</summary>
+    internal int SavedUseSeconds { get; set; }
+
+    /// <summary>What its row in the index says of its reuse.</summary>
+    internal bool IsSavedAsFrequent { get; set; }
+
+    /// <summary>It lies in the main queue, or was used since it was stored and will enter that at its turn.</summary>
+    internal bool HasProvedReuse => IsFrequent || Frequency > 0;
+
+    /// <summary>The entry before it in the list of unsaved uses; for the one thread that has taken the list.</summary>
+    internal TierEntry? OlderUse => ReferenceEquals(_olderUse, this) ? null : _olderUse;
+
+    /// <summary>True for one caller until <see cref="EndUseClaim"/>: it puts the entry into the list of unsaved uses.</summary>
+    internal bool TryClaimUse() => Volatile.Read(ref _olderUse) is null && Interlocked.CompareExchange(ref _olderUse, this, null) is null;
+
+    /// <summary>Puts a claimed entry before the newest one of the list.</summary>
+    /// <returns>The entry.</returns>
+    internal TierEntry LinkUse(TierEntry? newest)
+    {
+        _olderUse = newest ?? this;
+        return this;
+    }
+
+    internal void EndUseClaim() => Interlocked.Exchange(ref _olderUse, null);
 
     /// <summary>Tells whether a use is the one that caused the file; racily, a use may be lost.</summary>
     internal bool TakeFirstUse(int nowSeconds)

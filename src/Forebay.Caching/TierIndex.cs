@@ -12,7 +12,7 @@ namespace Forebay.Caching;
 /// <param name="Identity">Identity of the file after the last page of this row was written.</param>
 /// <param name="BootId">Boot in which that was.</param>
 /// <param name="UsedAtSeconds">Last use, Unix seconds, coarse.</param>
-/// <param name="IsFrequent">Used more than once: belongs to the main queue.</param>
+/// <param name="IsFrequent">Used since it was stored: belongs to the main queue.</param>
 internal sealed record ObjectRow(
     ObjectVersion Version,
     int Generation,
@@ -46,6 +46,7 @@ internal sealed class TierIndex : IDisposable
     private readonly SqliteCommand _putExtent;
     private readonly SqliteCommand _deleteObject;
     private readonly SqliteCommand _deleteExtents;
+    private readonly SqliteCommand _saveUse;
     private readonly SqliteCommand _findObject;
     private readonly SqliteCommand _findExtents;
 
@@ -63,6 +64,7 @@ internal sealed class TierIndex : IDisposable
         _putExtent = Command(writer, "INSERT OR REPLACE INTO extent(id, extent, present, checksums) VALUES ($id, $extent, $present, $checksums)", "$id", "$extent", "$present", "$checksums");
         _deleteObject = Command(writer, "DELETE FROM object WHERE id = $id", "$id");
         _deleteExtents = Command(writer, "DELETE FROM extent WHERE id = $id", "$id");
+        _saveUse = Command(writer, "UPDATE object SET used = $used, frequent = $frequent WHERE id = $id", "$used", "$frequent", "$id");
         _findObject = Command(reader, $"SELECT {RowColumns} FROM object WHERE id = $id", "$id");
         _findExtents = Command(reader, "SELECT extent, present, checksums FROM extent WHERE id = $id", "$id");
     }
@@ -202,6 +204,25 @@ internal sealed class TierIndex : IDisposable
             foreach (IndexChange change in changes)
             {
                 Apply(change);
+            }
+
+            transaction.Commit();
+        }
+    }
+
+    /// <summary>Notes uses of objects in one transaction; an object without a row is passed over.</summary>
+    internal void SaveUses(ReadOnlySpan<SavedUse> uses)
+    {
+        lock (_writing)
+        {
+            using SqliteTransaction transaction = _writer.BeginTransaction();
+            _saveUse.Transaction = transaction;
+            foreach (SavedUse use in uses)
+            {
+                _saveUse.Parameters[0].Value = use.UsedAtSeconds;
+                _saveUse.Parameters[1].Value = use.IsFrequent ? 1 : 0;
+                _saveUse.Parameters[2].Value = use.Entry.Id.ToByteArray();
+                _saveUse.ExecuteNonQuery();
             }
 
             transaction.Commit();

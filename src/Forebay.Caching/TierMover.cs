@@ -34,7 +34,6 @@ internal sealed class TierMover : IDisposable
     private readonly Thread? _thread;
     private readonly Action<long> _pace;
     private long _unpacedBytes;
-    private TierEntry? _incoming;
     private long _completed;
     private bool _isReconciled;
 
@@ -74,9 +73,6 @@ internal sealed class TierMover : IDisposable
     }
 
     internal bool IsStopping => _stopping.IsCancellationRequested;
-
-    /// <summary>Bytes of one mount point that lie in two tiers while they are moved.</summary>
-    internal long DoubledBytesOf(int owner) => Volatile.Read(ref _incoming) is { } incoming && incoming.Owner == owner ? incoming.SizeBytes : 0;
 
     /// <summary>Takes over a victim that is worth a place in the slower medium; called under its tier's lock.</summary>
     /// <returns>False when the tier should drop it.</returns>
@@ -213,14 +209,12 @@ internal sealed class TierMover : IDisposable
             return MoveResult.Impossible;
         }
 
-        Volatile.Write(ref _incoming, copy.Entry);
         try
         {
             return Exchange(move, source, handle, target, copy) ? MoveResult.Moved : IsStopping ? MoveResult.Stopped : MoveResult.Impossible;
         }
         finally
         {
-            Volatile.Write(ref _incoming, null);
             copy.Release();
         }
     }
@@ -235,13 +229,14 @@ internal sealed class TierMover : IDisposable
         }
 
         Interlocked.Increment(ref _completed);
-        if (!move.From.Remove(move.Entry))
+        if (!move.From.RemoveMoved(move.Entry, out long ownerBytes))
         {
             // Freed (or found damaged) meanwhile: bytes that somebody wanted gone must not come back.
             target.Remove(copy.Entry);
             return false;
         }
 
+        target.AdoptOwnerBytes(copy.Entry, ownerBytes);
         (move.IsDemotion ? move.From : target).CountMoved(move.IsDemotion, copy.Entry.SizeBytes);
         return true;
     }

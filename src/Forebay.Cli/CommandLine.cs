@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Forebay.Cli.Bench;
+using Forebay.Cli.Configuration;
 using Forebay.Cli.Demo;
 using Forebay.Cli.Fsck;
 using Forebay.Cli.Serve;
@@ -18,9 +19,9 @@ internal static class CommandLine
         ParseResult parsed = Create().Parse(arguments);
         if (parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or ExamplesHelpAction))
         {
-            foreach (System.CommandLine.Parsing.ParseError fault in parsed.Errors)
+            foreach (string fault in FaultsOf(parsed))
             {
-                error.WriteLine($"forebay: {fault.Message}");
+                error.WriteLine($"forebay: {fault}");
             }
 
             string command = CommandExamples.PathOf(parsed.CommandResult.Command);
@@ -32,11 +33,24 @@ internal static class CommandLine
         return parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
     }
 
+    /// <summary>A word that is no command makes the parser complain of the missing command and of every word behind it: one sentence is enough.</summary>
+    private static IEnumerable<string> FaultsOf(ParseResult parsed)
+    {
+        if (parsed.CommandResult.Command is not RootCommand || parsed.UnmatchedTokens is not [{ } word, ..] || word.StartsWith('-'))
+        {
+            return parsed.Errors.Select(fault => fault.Message);
+        }
+
+        string? nearest = NearestName.Find(word, parsed.CommandResult.Command.Subcommands.Select(command => command.Name));
+        return [$"\"{HumanText.Safe(word)}\" is not a command{(nearest is null ? "." : $"; did you mean \"{nearest}\"?")}"];
+    }
+
     /// <summary>All commands.</summary>
     public static RootCommand Create()
     {
         RootCommand root = new("Serves any bucket or directory as an S3 endpoint at local speed, through a checksummed disk cache.");
         root.Subcommands.Add(ServeCommand.Create());
+        root.Subcommands.Add(ConfigCommand.Create());
         root.Subcommands.Add(DemoCommand.Create());
         foreach (Command verb in VerbCommands.All)
         {

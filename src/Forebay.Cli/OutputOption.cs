@@ -18,8 +18,7 @@ internal static class OutputOption
     /// <summary>Makes it for one command.</summary>
     public static Option<OutputFormat> Create() => new("--output", "-o")
     {
-        Description = "How the result is printed: table or json.",
+        Description = "How the result is printed: table (when not given) or json.",
         HelpName = "table|json",
-        DefaultValueFactory = static _ => OutputFormat.Table,
     };
 }

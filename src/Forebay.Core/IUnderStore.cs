@@ -39,8 +39,8 @@ public interface IUnderStore : IAsyncDisposable
     Task<UnderStoreRead> ReadAsync(string key, ByteRange range, VersionToken? expected, string? requestId, CancellationToken cancellationToken);
 
     /// <summary>Lists one page of names in UTF-8 byte order.</summary>
-    /// <exception cref="ForebayException">As <see cref="StatAsync"/>; a missing bucket or root is <see cref="ErrorKind.NotFound"/>,
-    /// a prefix without keys is an empty page.</exception>
+    /// <exception cref="ForebayException">As <see cref="StatAsync"/>; a missing bucket is <see cref="ErrorKind.NotFound"/> (its service says so), a missing
+    /// root directory <see cref="ErrorKind.Unavailable"/> (its share may not be mounted); a prefix without keys is an empty page.</exception>
     Task<ListPage> ListAsync(ListQuery query, string? requestId, CancellationToken cancellationToken);
 }
 

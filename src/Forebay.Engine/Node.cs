@@ -311,9 +311,7 @@ public sealed class Node : INode, IAsyncDisposable
     private (MountPoint Mount, NamespacePath Path) Resolve(string path)
     {
         NamespacePath parsed = NamespacePath.Parse(path);
-        return _byName.TryGetValue(parsed.MountPoint, out MountPoint? mount)
-            ? (mount, parsed)
-            : throw new ForebayException(ErrorKind.NotFound, $"There is no mount point '{parsed.MountPoint}'. There are: {string.Join(", ", _mountPoints.Select(m => m.Name))}.");
+        return ((MountPoint)parsed.Find(this), parsed);
     }
 
     /// <summary>Full key of an object, or full prefix with its trailing slash (or empty) of a tree.</summary>

@@ -249,7 +249,7 @@ public sealed class S3Endpoint
             response.Headers.Allow = "GET, HEAD, POST";
         }
 
-        CloseAfterLargeBody(context);
+        CloseBeforeUnreadBody(context);
         if (error.Status == 304 || HttpMethods.IsHead(context.Request.Method))
         {
             return;
@@ -262,11 +262,14 @@ public sealed class S3Endpoint
         await response.Body.WriteAsync(body.WrittenMemory, context.RequestAborted);
     }
 
-    /// <summary>A refused upload is not read to its end to save a connection.</summary>
-    private void CloseAfterLargeBody(HttpContext context)
+    /// <summary>
+    /// A refused upload is not read to its end to save a connection. A client that asked with Expect and is refused may keep its body back:
+    /// the head of its next request would be taken for that body.
+    /// </summary>
+    private void CloseBeforeUnreadBody(HttpContext context)
     {
         HttpRequest request = context.Request;
-        if (request.ContentLength > _options.MaxBodyBytes || (request.ContentLength is null && S3Request.HasBody(request)))
+        if (request.Headers.Expect.Count > 0 || request.ContentLength > _options.MaxBodyBytes || (request.ContentLength is null && S3Request.HasBody(request)))
         {
             context.Response.Headers.Connection = "close";
         }

@@ -138,6 +138,7 @@ public sealed class AdminApiTests : AdminFixture
     [InlineData("GET", "/api/v1/stat", null, 400, "invalidArgument")]
     [InlineData("GET", "/api/v1/stat?path=/data/missing", null, 404, "notFound")]
     [InlineData("GET", "/api/v1/ls?path=relative", null, 400, "invalidArgument")]
+    [InlineData("GET", "/api/v1/ls?path=//key", null, 400, "invalidArgument")]
     [InlineData("GET", "/api/v1/ls?path=/other/", null, 404, "notFound")]
     [InlineData("GET", "/api/v1/ls?path=/data/nothing/", null, 404, "notFound")]
     [InlineData("GET", "/api/v1/ls?path=/data/&limit=0", null, 400, "invalidArgument")]

@@ -44,6 +44,16 @@ public sealed class CommandLineTests
         Assert.Contains("--help", error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"lod\" is not a command; did you mean \"load\"?", "lod", "/data/")]
+    [InlineData("\"frobnicate\" is not a command.", "frobnicate")]
+    public async Task AMistypedCommandIsNamedInOneSentence(string sentence, params string[] arguments)
+    {
+        (_, _, string error) = await RunAsync(arguments);
+
+        Assert.Equal($"forebay: {sentence}\nRun \"forebay --help\" for what it takes.\n", error);
+    }
+
     [Fact]
     public async Task FaultsOfTheConfigurationEndServeWithTwo()
     {

@@ -1,5 +1,5 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
+using Forebay.Robustness.Detectors;
 using Forebay.Robustness.Nodes;
 using Forebay.Robustness.Sources;
 using Xunit.Abstractions;
@@ -26,8 +26,7 @@ public sealed class KillTests(ITestOutputHelper output)
         NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"], CacheQuota = quota }.MountS3("data", source.Endpoint, PatternSource.Bucket);
         bool everythingFits = quota == "256Mi";
         Random random = new(7);
-        ConcurrentDictionary<(string Key, long Page), long> seenAt = new();
-        HashSet<(string Key, long Page)> stored = [];
+        RefetchDetector refetches = new(PageSize, StoredAfter, TimeProvider.System);
         List<double> readyMilliseconds = [];
         long completed = 0;
 
@@ -37,7 +36,7 @@ public sealed class KillTests(ITestOutputHelper output)
             readyMilliseconds.Add(node.ReadyAfter.TotalMilliseconds);
             using SignedClient client = new(node.S3Address);
             using CancellationTokenSource killed = new();
-            Task<long>[] readers = [.. Enumerable.Range(0, Readers).Select(i => ReadAsync(client, source, keys, new Random((round * 100) + i), seenAt, killed.Token))];
+            Task<long>[] readers = [.. Enumerable.Range(0, Readers).Select(i => ReadAsync(client, source, keys, new Random((round * 100) + i), refetches, killed.Token))];
 
             await Task.Delay(random.Next(300, 700));
             long killedAt = Stopwatch.GetTimestamp();
@@ -46,14 +45,8 @@ public sealed class KillTests(ITestOutputHelper output)
             completed += (await Task.WhenAll(readers)).Sum();
             await Eventually.TrueAsync("the source notices that the node is gone", () => source.Connections == 0);
 
-            if (everythingFits)
-            {
-                AssertNotRefetched(source.Sent, stored, round);
-            }
-
+            refetches.Kill(killedAt, source.Sent);
             source.ForgetSent();
-            stored.UnionWith(seenAt.Where(page => Stopwatch.GetElapsedTime(page.Value, killedAt) >= StoredAfter).Select(page => page.Key));
-            seenAt.Clear();
         }
 
         await using NodeProcess last = await NodeProcess.StartAsync(settings);
@@ -64,10 +57,14 @@ public sealed class KillTests(ITestOutputHelper output)
         }
 
         Figures figures = await last.FiguresAsync();
-        output.WriteLine($"{rounds} kills, {completed} responses, {stored.Count} pages stored; ready after {readyMilliseconds.Min():0} to {readyMilliseconds.Max():0} ms; "
+        output.WriteLine($"{rounds} kills, {completed} responses, {refetches.StoredPages} pages stored; ready after {readyMilliseconds.Min():0} to {readyMilliseconds.Max():0} ms; "
             + $"used {figures["tier_used_bytes"] >> 20} MiB of {quota}, {CacheDirectory.BytesOnDisk(directory["cache"]) >> 20} MiB on disk");
         Assert.True(completed > rounds * 3, $"only {completed} responses were completed: the test has seen too little");
-        Assert.True(!everythingFits || stored.Count > 100, $"only {stored.Count} pages were stored long enough before a kill");
+        if (everythingFits)
+        {
+            refetches.Judge(leastPages: 100).AssertPass();
+        }
+
         Assert.True(readyMilliseconds.Max() < 5000, $"a restart took {readyMilliseconds.Max()} ms");
         Assert.Equal(0, figures["tier_corrupt_pages_total"]);
         Assert.True(figures["tier_used_bytes"] <= figures["tier_quota_bytes"], "the node uses more than its quota");
@@ -93,7 +90,7 @@ public sealed class KillTests(ITestOutputHelper output)
 
     /// <summary>Reads whole objects and random ranges until the node is gone; gives the number of complete responses.</summary>
     private static async Task<long> ReadAsync(
-        SignedClient client, PatternSource source, string[] keys, Random random, ConcurrentDictionary<(string Key, long Page), long> seenAt, CancellationToken killed)
+        SignedClient client, PatternSource source, string[] keys, Random random, RefetchDetector refetches, CancellationToken killed)
     {
         long completed = 0;
         while (!killed.IsCancellationRequested)
@@ -112,11 +109,7 @@ public sealed class KillTests(ITestOutputHelper output)
             AssertRight(answer, wanted, from);
             Assert.Equal(length, answer.Body.Length);
             completed++;
-            long now = Stopwatch.GetTimestamp();
-            for (long page = (from + PageSize - 1) / PageSize; Math.Min((page + 1) * PageSize, wanted.Length) <= from + length && page * PageSize < wanted.Length; page++)
-            {
-                seenAt.TryAdd((wanted.Key, page), now);
-            }
+            refetches.Read(wanted.Key, from, length, wanted.Length);
         }
 
         return completed;
@@ -128,16 +121,5 @@ public sealed class KillTests(ITestOutputHelper output)
         Assert.Equal(wanted.ETag, answer.ETag);
         long wrong = wanted.Content.FirstMismatch(from, answer.Body);
         Assert.True(wrong < 0, $"byte {wrong} of {wanted.Key} is wrong in a response of {answer.Body.Length} bytes from {from}");
-    }
-
-    private static void AssertNotRefetched(IReadOnlyList<SentRange> sent, HashSet<(string Key, long Page)> stored, int round)
-    {
-        foreach (SentRange range in sent.Where(range => range.Length > 0))
-        {
-            for (long page = range.Offset / PageSize; page * PageSize < range.Offset + range.Length; page++)
-            {
-                Assert.False(stored.Contains((range.Key, page)), $"round {round}: page {page} of {range.Key} was stored well before a kill and is fetched again (bytes {range.Offset}+{range.Length})");
-            }
-        }
     }
 }

@@ -80,7 +80,9 @@ public sealed class StartTests
         await using NodeProcess node = await NodeProcess.StartAsync(new NodeSettings().MountDirectory("data", directory["late"]));
         using SignedClient client = new(node.S3Address);
 
-        Assert.Equal(404, (await client.GetAsync("data", "object")).Status);
+        Answer early = await client.GetAsync("data", "object");
+        Assert.Equal(503, early.Status);
+        Assert.NotNull(early.RetryAfter);
 
         Directory.CreateDirectory(directory["late"]);
         await File.WriteAllBytesAsync(directory["late/object"], [1, 2, 3]);

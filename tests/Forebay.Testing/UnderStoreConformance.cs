@@ -40,6 +40,12 @@ public abstract partial class UnderStoreConformance : IAsyncLifetime
     /// <summary>A store that does not answer at all.</summary>
     protected abstract Task<IUnderStore> OpenHangingAsync();
 
+    /// <summary>
+    /// How a missing bucket or root fails: a service that says "no such bucket" has answered, a directory that is not there may be a share that
+    /// is not mounted.
+    /// </summary>
+    protected virtual ErrorKind MissingKind => ErrorKind.NotFound;
+
     /// <summary>False for keys that this kind of store cannot hold.</summary>
     protected virtual bool CanHold(string key) => true;
 
@@ -89,13 +95,13 @@ public abstract partial class UnderStoreConformance : IAsyncLifetime
     }
 
     [Fact]
-    public async Task MissingBucketOrRootIsNotFound()
+    public async Task AMissingBucketOrRootFailsAndIsNeverEmpty()
     {
         await using IUnderStore store = await OpenMissingAsync();
 
-        await FailsAsync(ErrorKind.NotFound, () => store.StatAsync("a", null, Token));
-        await FailsAsync(ErrorKind.NotFound, () => store.ReadAllAsync("a", new ByteRange(0, 1), cancellationToken: Token));
-        await FailsAsync(ErrorKind.NotFound, () => store.ListAllAsync(cancellationToken: Token));
+        await FailsAsync(MissingKind, () => store.StatAsync("a", null, Token));
+        await FailsAsync(MissingKind, () => store.ReadAllAsync("a", new ByteRange(0, 1), cancellationToken: Token));
+        await FailsAsync(MissingKind, () => store.ListAllAsync(cancellationToken: Token));
     }
 
     [Fact]

@@ -37,6 +37,8 @@ public sealed class LocalConformanceTests : UnderStoreConformance
 
     protected override Task<IUnderStore> OpenMissingAsync() => Task.FromResult(Open(_directory["no-such-root"]));
 
+    protected override ErrorKind MissingKind => ErrorKind.Unavailable;
+
     protected override Task<IUnderStore?> OpenForbiddenAsync()
     {
         if (Environment.IsPrivilegedProcess || OperatingSystem.IsWindows())

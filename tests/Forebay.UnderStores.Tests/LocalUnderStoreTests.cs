@@ -142,12 +142,65 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
         string late = _directory["late"];
         await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(late), 1);
         ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => store.StatAsync("a", null, _token));
-        Assert.Equal(ErrorKind.NotFound, error.Kind);
+        Assert.Equal(ErrorKind.Unavailable, error.Kind);
 
         Directory.CreateDirectory(late);
         await File.WriteAllTextAsync(Path.Combine(late, "a"), "x", _token);
 
         Assert.Equal(1, (await store.StatAsync("a", null, _token)).Length);
+    }
+
+    [Fact]
+    public async Task ARootThatGoesAwayIsUnavailableAndNeverEmpty()
+    {
+        Assert.Single(await _store.ListAllAsync(cancellationToken: _token));
+        Directory.Move(Root, _directory["away"]);
+
+        await UnavailableAsync("sub/inside.txt");
+
+        Directory.Move(_directory["away"], Root);
+        Assert.Single(await _store.ListAllAsync(cancellationToken: _token));
+        await NotFoundAsync("absent");
+    }
+
+    /// <summary>What an unmounted share leaves: its mount point, empty, on the device below it.</summary>
+    [Fact]
+    public async Task AnEmptyRootOnAnotherDeviceIsAnUnmountedShare()
+    {
+        const string OtherDevice = "/dev/shm";
+        if (!Directory.Exists(OtherDevice))
+        {
+            return;
+        }
+
+        string share = Path.Combine(OtherDevice, Path.GetRandomFileName());
+        Directory.CreateDirectory(share);
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(share, "file"), "x", _token);
+            Directory.CreateDirectory(_directory["mountpoint"]);
+            await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(_directory["link"]), 1);
+            Place("link", share);
+            Assert.Single(await store.ListAllAsync(cancellationToken: _token));
+
+            Place("link", _directory["mountpoint"]);
+            await UnavailableAsync("file", store);
+            await UnavailableAsync("file", store);
+
+            Place("link", share);
+            Assert.Single(await store.ListAllAsync(cancellationToken: _token));
+            Assert.Equal(1, (await store.StatAsync("file", null, _token)).Length);
+        }
+        finally
+        {
+            Directory.Delete(share, recursive: true);
+        }
+
+        void Place(string name, string target)
+        {
+            File.Delete(_directory[name]);
+            File.CreateSymbolicLink(_directory[name], target);
+        }
     }
 
     [Fact]
@@ -174,6 +227,15 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
     }
 
     private void Link(string name, string target) => File.CreateSymbolicLink(Path.Combine(Root, name), target);
+
+    private async Task UnavailableAsync(string key, LocalUnderStore? store = null)
+    {
+        store ??= _store;
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<ForebayException>(() => store.StatAsync(key, null, _token))).Kind);
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<ForebayException>(() => store.ReadAsync(key, new ByteRange(0, 1), null, null, _token))).Kind);
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<ForebayException>(() => store.ListAllAsync(cancellationToken: _token))).Kind);
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<ForebayException>(() => store.ListAllAsync("sub/", "/", cancellationToken: _token))).Kind);
+    }
 
     private async Task NotFoundAsync(string key)
     {

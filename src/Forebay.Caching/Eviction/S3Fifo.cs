@@ -114,6 +114,10 @@ public sealed class S3Fifo : IEvictionPolicy
         Enter(node);
         if (frequent)
         {
+            // One more round: during a first filling what was never used flows into the main queue behind it, and would outlive it.
+            // Seen, so that the guard does not take it for a touch of today.
+            node.Frequency = 1;
+            node.SeenFrequency = 1;
             EnterMain(node);
         }
         else

@@ -15,6 +15,9 @@ internal sealed record ConfigurationInput
     /// <summary>Values of <c>--cache</c>.</summary>
     public IReadOnlyList<string> CacheFlags { get; init; } = [];
 
+    /// <summary>Value of <c>--preset</c>.</summary>
+    public string? PresetFlag { get; init; }
+
     /// <summary>Value of <c>--s3</c>.</summary>
     public string? S3Flag { get; init; }
 

@@ -64,7 +64,7 @@ internal sealed partial class ConfigurationLoader
 
     private void ReadRoot(YamlMap root, string file)
     {
-        Bind(KnownOptions.Node, root, file, "", KnownOptions.Groups, (row, setting) => _node = row.Apply(_node, setting, _faults));
+        Bind(KnownOptions.Top, root, file, "", KnownOptions.Groups, (row, setting) => _top = row.Apply(_top, setting, _faults));
         foreach (YamlEntry entry in root.Entries)
         {
             Place place = Place.InFile(file, entry.Line);

@@ -9,7 +9,7 @@ internal sealed partial class ConfigurationLoader
 
     private void ReadEnvironment()
     {
-        Override(KnownOptions.Node, "FOREBAY", (row, setting) => _node = row.Apply(_node, setting, _faults));
+        Override(KnownOptions.Top, "FOREBAY", (row, setting) => _top = row.Apply(_top, setting, _faults));
         Override(KnownOptions.S3, "FOREBAY_S3", (row, setting) => _s3 = row.Apply(_s3, setting, _faults));
         Override(KnownOptions.Admin, "FOREBAY_ADMIN", (row, setting) => _admin = row.Apply(_admin, setting, _faults));
         Override(KnownOptions.Fill, "FOREBAY_FILL", (row, setting) => _fill = row.Apply(_fill, setting, _faults));
@@ -45,6 +45,11 @@ internal sealed partial class ConfigurationLoader
         if (_input.CacheFlags.Count > 0)
         {
             ReadCacheArguments(_input.CacheFlags, "--cache");
+        }
+
+        if (_input.PresetFlag is { } preset)
+        {
+            _top = KnownOptions.Top.Find("preset")!.Apply(_top, Given("--preset", "the preset", preset), _faults);
         }
 
         if (_input.S3Flag is { } s3)

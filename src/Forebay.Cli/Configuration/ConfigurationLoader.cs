@@ -5,7 +5,8 @@ namespace Forebay.Cli.Configuration;
 
 /// <summary>
 /// Brings file, environment and flags together. Every fault is found in one go:
-/// 1. the file, 2. the environment over it, 3. the flags over both, 4. checks of the whole, 5. defaults that depend on the machine.
+/// 1. the file, 2. the environment over it, 3. the flags over both, 4. presets below all that, 5. checks of the whole, 6. defaults that
+/// depend on the machine.
 /// </summary>
 internal sealed partial class ConfigurationLoader
 {
@@ -16,7 +17,7 @@ internal sealed partial class ConfigurationLoader
     private readonly List<KeyDraft> _keys = [];
     private bool _cacheGiven;
 
-    private NodeOptions _node = new() { MountPoints = [] };
+    private TopConfiguration _top = new();
     private FillOptions _fill = new();
     private LimitOptions _limits = new();
     private S3Configuration _s3 = new();
@@ -48,7 +49,10 @@ internal sealed partial class ConfigurationLoader
         // Step 3: the flags.
         ReadFlags();
 
-        // Step 4: the whole.
+        // Step 4: presets.
+        ApplyPresets();
+
+        // Step 5: the whole.
         CheckMounts();
         CheckTiers();
         CheckKeys();
@@ -59,12 +63,13 @@ internal sealed partial class ConfigurationLoader
             return new ConfigurationResult(null, _faults.All, _faults.Warnings);
         }
 
-        // Step 5: what depends on the machine.
+        // Step 6: what depends on the machine.
         IReadOnlyList<TierOptions> tiers = _cacheGiven ? [.. _tiers.Select(draft => draft.Value)] : [DefaultCache.Choose(_input)];
         IReadOnlyList<MountConfiguration> mounts = [.. _mounts.Select(draft => draft.Value)];
         ForebayConfiguration configuration = new()
         {
-            Engine = _node with { MountPoints = [.. mounts.Select(mount => mount.Engine)], Tiers = tiers, Fill = _fill, Limits = _limits },
+            Preset = _top.Preset,
+            Engine = _top.Engine with { MountPoints = [.. mounts.Select(mount => mount.Engine)], Tiers = tiers, Fill = _fill, Limits = _limits },
             Mounts = mounts,
             S3 = _s3,
             Keys = [.. _keys.Select(draft => draft.Value)],
@@ -105,10 +110,30 @@ internal sealed partial class ConfigurationLoader
     /// <summary>Binds one option of a mount point; its source may bring others with it.</summary>
     private void BindMountOption(MountDraft draft, KnownOption<MountConfiguration> row, Setting setting)
     {
+        draft.Given.Add(row.Key);
         draft.Value = row.Apply(draft.Value, setting, _faults);
         if (row.Key is "source" && setting.Value is YamlScalar { Text: { Length: > 0 } url })
         {
             BindSource(draft, url, setting);
+        }
+    }
+
+    /// <summary>What a preset says of options that nobody gave.</summary>
+    private void ApplyPresets()
+    {
+        foreach (MountDraft draft in _mounts)
+        {
+            if ((draft.Value.Preset ?? _top.Preset) is not { } name || Preset.Find(name) is not { } preset)
+            {
+                continue;
+            }
+
+            draft.Value = draft.Value with { Preset = preset.Name };
+            foreach ((string key, string value) in preset.Values.Where(pair => !draft.Given.Contains(pair.Key)))
+            {
+                Setting setting = new(draft.Place, $"preset {preset.Name}: {key}", new YamlScalar(value, draft.Place.Line), "/");
+                draft.Value = KnownOptions.Mount.Find(key)!.Apply(draft.Value, setting, _faults);
+            }
         }
     }
 
@@ -145,6 +170,9 @@ internal sealed partial class ConfigurationLoader
         public Place Place => place;
 
         public bool SourceGiven { get; set; }
+
+        /// <summary>Options that were given; presets leave them alone.</summary>
+        public HashSet<string> Given { get; } = new(StringComparer.Ordinal);
 
         public MountConfiguration Value { get; set; } = new() { Engine = new MountPointOptions { Name = name, Source = "" } };
     }

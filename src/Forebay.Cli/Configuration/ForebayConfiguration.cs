@@ -9,6 +9,9 @@ internal sealed record ForebayConfiguration
     /// <summary>What the engine is told; <see cref="NodeOptions.MountPoints"/> are those of <see cref="Mounts"/>.</summary>
     public NodeOptions Engine { get; init; } = new() { MountPoints = [] };
 
+    /// <summary>Name of the preset of all mount points, or null.</summary>
+    public string? Preset { get; init; }
+
     /// <summary>Mount points with their sources, in the order they were given.</summary>
     public IReadOnlyList<MountConfiguration> Mounts { get; init; } = [];
 
@@ -28,9 +31,22 @@ internal sealed record ForebayConfiguration
     public bool DefaultCache { get; init; }
 }
 
+/// <summary>What stands at the top of the file.</summary>
+internal sealed record TopConfiguration
+{
+    /// <summary>The engine's part.</summary>
+    public NodeOptions Engine { get; init; } = new() { MountPoints = [] };
+
+    /// <summary>Name of the <see cref="Configuration.Preset"/> of the mount points that have none of their own, or null.</summary>
+    public string? Preset { get; init; }
+}
+
 /// <summary>One mount point: what the engine knows of it, and how its source is reached.</summary>
 internal sealed record MountConfiguration
 {
+    /// <summary>Name of the <see cref="Configuration.Preset"/> below its options, or null.</summary>
+    public string? Preset { get; init; }
+
     /// <summary>The engine's part.</summary>
     public MountPointOptions Engine { get; init; } = new() { Name = "", Source = "" };
 

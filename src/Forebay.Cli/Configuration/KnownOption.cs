@@ -6,9 +6,13 @@ namespace Forebay.Cli.Configuration;
 /// <param name="Bound">What it may be.</param>
 /// <param name="Default">What it is when not given.</param>
 /// <param name="Meaning">One sentence.</param>
+/// <param name="Show">The value a record holds, as it would be written; null for none. A secret is never shown.</param>
 /// <param name="Apply">Reads a setting into the record; on a fault it reports and returns the record as it was.</param>
-internal sealed record KnownOption<T>(string Key, string Bound, string Default, string Meaning, Func<T, Setting, Faults, T> Apply)
+internal sealed record KnownOption<T>(string Key, string Bound, string Default, string Meaning, Func<T, string?> Show, Func<T, Setting, Faults, T> Apply)
 {
+    /// <summary>True for the way of giving a secret by a file: what it gives is the other option's.</summary>
+    public bool IsFileOfSecret { get; init; }
+
     /// <summary>The row of this option in docs/CONFIGURATION.md.</summary>
     public string ToMarkdown() => $"| `{Key}` | {Default} | {Bound} | {Meaning} |";
 

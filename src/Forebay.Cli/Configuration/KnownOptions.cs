@@ -10,13 +10,16 @@ internal static class KnownOptions
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
     private static readonly TimeSpan Year = TimeSpan.FromDays(365);
+    private static readonly string[] PresetNames = [.. Preset.All.Select(preset => preset.Name)];
 
     /// <summary>Options that stand at the top of the file; groups are in <see cref="Groups"/>.</summary>
-    public static OptionTable<NodeOptions> Node { get; } = new OptionTable<NodeOptions>("", new NodeOptions { MountPoints = [] })
-        .Size("memory-limit", "Resident memory of the process; bytes of MEM tiers are counted beside it.", o => o.MemoryLimitBytes, (o, v) => o with { MemoryLimitBytes = v }, min: 128L << 20);
+    public static OptionTable<TopConfiguration> Top { get; } = new OptionTable<TopConfiguration>("", new TopConfiguration())
+        .Size("memory-limit", "Resident memory of the process; bytes of MEM tiers are counted beside it.", o => o.Engine.MemoryLimitBytes, (o, v) => o with { Engine = o.Engine with { MemoryLimitBytes = v } }, min: 128L << 20)
+        .Word("preset", "Ready-made options for all mount points that name none of their own.", o => o.Preset, (o, v) => o with { Preset = v }, PresetNames);
 
     public static OptionTable<MountConfiguration> Mount { get; } = new OptionTable<MountConfiguration>("mounts.NAME", new MountConfiguration())
-        .Text("source", "What is mounted.", _ => null, SetSource, bound: "URL", none: "required")
+        .Text("source", "What is mounted.", o => o.Engine.Source, SetSource, bound: "URL", none: "required")
+        .Word("preset", "Ready-made options below those that are given here: see Presets.", o => o.Preset, (o, v) => o with { Preset = v }, PresetNames, none: "that of the top of the file")
         .Text("endpoint", "Address of the S3 service.", o => o.Access.Endpoint, (o, v) => o with { Access = o.Access with { Endpoint = v } }, bound: "http(s) URL", none: "by the scheme")
         .Text("region", "Region that requests are signed for.", o => o.Access.Region, (o, v) => o with { Access = o.Access with { Region = v } }, none: "by the environment or the scheme")
         .Flag("path-style", "The bucket's name is in the path, not in the host name.", o => o.Access.PathStyle, (o, v) => o with { Access = o.Access with { PathStyle = v } }, none: "by the scheme")
@@ -29,7 +32,7 @@ internal static class KnownOptions
         .Time("negative-ttl", "How long \"does not exist\" is believed; 0 asks every time.", o => o.Engine.NegativeTtl, (o, v) => o with { Engine = o.Engine with { NegativeTtl = v } }, TimeSpan.Zero, Year)
         .Flag("immutable", "Objects are never overwritten: what was seen once is believed until `refresh`.", o => o.Engine.Immutable, (o, v) => o with { Engine = o.Engine with { Immutable = v } })
         .Flag("serve-stale-on-error", "Serve what is cached by expired metadata while the source cannot be reached.", o => o.Engine.ServeStaleOnError, (o, v) => o with { Engine = o.Engine with { ServeStaleOnError = v } })
-        .Size("quota", "Cached bytes of this mount point in each cache directory.", o => o.Engine.QuotaBytes, (o, v) => o with { Engine = o.Engine with { QuotaBytes = v } }, min: 16L << 20)
+        .Size("quota", "Cached bytes of this mount point, all cache directories together.", o => o.Engine.QuotaBytes, (o, v) => o with { Engine = o.Engine with { QuotaBytes = v } }, min: 16L << 20)
         .Time("cache-ttl", "Cached bytes not used for this long are dropped.", o => o.Engine.CacheTtl, (o, v) => o with { Engine = o.Engine with { CacheTtl = v } }, Second, Year)
         .Count("max-cached-stats", "Keys whose stat is kept.", o => o.Engine.MaxCachedStats, (o, v) => o with { Engine = o.Engine with { MaxCachedStats = v } }, min: 1000)
         .Size("max-listing-bytes", "Memory for kept listings.", o => o.Engine.MaxListingBytes, (o, v) => o with { Engine = o.Engine with { MaxListingBytes = v } }, min: 1L << 20)
@@ -37,8 +40,8 @@ internal static class KnownOptions
         .Count("source-requests-per-second", "Requests a second sent to the source.", o => o.Engine.UnderStoreRequestsPerSecond, (o, v) => o with { Engine = o.Engine with { UnderStoreRequestsPerSecond = v } }, min: 1);
 
     public static OptionTable<TierOptions> Tier { get; } = new OptionTable<TierOptions>("cache[]", new TierOptions { Directory = "", QuotaBytes = 0 })
-        .Path("directory", "Cache directory; made if missing, refused when it holds anything else.", (o, v) => o with { Directory = v }, none: "required")
-        .Size("quota", "Bytes on its disk, index included; a bound, not a reservation.", _ => null, (o, v) => o with { QuotaBytes = v }, min: 16L << 20, none: "required")
+        .Path("directory", "Cache directory; made if missing, refused when it holds anything else.", o => o.Directory, (o, v) => o with { Directory = v }, none: "required")
+        .Size("quota", "Bytes on its disk, index included; a bound, not a reservation.", o => o.QuotaBytes == 0 ? null : o.QuotaBytes, (o, v) => o with { QuotaBytes = v }, min: 16L << 20, none: "required")
         .Choice("medium", "What it lies on; faster media are used first.", o => o.Medium, (o, v) => o with { Medium = v }, ("MEM", Medium.Mem), ("SSD", Medium.Ssd), ("HDD", Medium.Hdd))
         .Ratio("high-watermark", "Fill ratio that starts eviction.", o => o.HighWatermark, (o, v) => o with { HighWatermark = v })
         .Ratio("low-watermark", "Fill ratio at which eviction stops; below `high-watermark`.", o => o.LowWatermark, (o, v) => o with { LowWatermark = v })
@@ -48,15 +51,15 @@ internal static class KnownOptions
         .Address("address", "Where the S3 endpoint listens; port 0 takes a free one.", o => o.Address, (o, v) => o with { Address = v })
         .Text("region", "The only region accepted in signatures.", o => o.Region, (o, v) => o with { Region = v }, none: "any")
         .Flag("anonymous", "Unsigned requests may read everything.", o => o.Anonymous, (o, v) => o with { Anonymous = v })
-        .Texts("domains", "Host names under which buckets are also reached as `BUCKET.NAME`.", "list of host names", "none", (o, v) => o with { Domains = v }, CheckDomain)
-        .Path("tls-certificate", "PEM file with the certificate chain; switches TLS on.", (o, v) => o with { TlsCertificate = v })
-        .Path("tls-key", "PEM file with the private key.", (o, v) => o with { TlsKey = v });
+        .Texts("domains", "Host names under which buckets are also reached as `BUCKET.NAME`.", "list of host names", "none", o => o.Domains, (o, v) => o with { Domains = v }, CheckDomain)
+        .Path("tls-certificate", "PEM file with the certificate chain; switches TLS on.", o => o.TlsCertificate, (o, v) => o with { TlsCertificate = v })
+        .Path("tls-key", "PEM file with the private key.", o => o.TlsKey, (o, v) => o with { TlsKey = v });
 
     public static OptionTable<KeyConfiguration> Key { get; } = new OptionTable<KeyConfiguration>("keys[]", new KeyConfiguration())
-        .Text("access-key-id", "Public half of the key pair.", _ => null, (o, v) => o with { AccessKeyId = v }, none: "required")
+        .Text("access-key-id", "Public half of the key pair.", o => o.AccessKeyId, (o, v) => o with { AccessKeyId = v }, none: "required")
         .Secret("secret-access-key", "Secret half of the key pair; one of these two is required.", o => o.SecretAccessKey, (o, v) => o with { SecretAccessKey = v })
         .Choice("rights", "What the key may do.", o => o.Rights, (o, v) => o with { Rights = v }, ("read", KeyRights.Read), ("read-write", KeyRights.ReadWrite))
-        .Texts("prefixes", "Where the key may do it.", "list of `/NAME/prefix`", "`/` (everything)", (o, v) => o with { Prefixes = v }, CheckPrefix)
+        .Texts("prefixes", "Where the key may do it.", "list of `/NAME/prefix`", "`/` (everything)", o => o.Prefixes, (o, v) => o with { Prefixes = v }, CheckPrefix)
         .Size("bytes-per-second", "Bytes a second for this key.", o => o.BytesPerSecond, (o, v) => o with { BytesPerSecond = v }, min: 64L << 10, none: "`limits.access-key-bytes-per-second`");
 
     public static OptionTable<AdminConfiguration> Admin { get; } = new OptionTable<AdminConfiguration>("admin", new AdminConfiguration())

@@ -20,16 +20,16 @@ internal sealed class OptionTable<T>(string name, T defaults)
     public KnownOption<T>? Find(string key) => _rows.Find(row => string.Equals(row.Key, key, StringComparison.Ordinal));
 
     public OptionTable<T> Text(string key, string meaning, Func<T, string?> get, Func<T, string, T> set, string bound = "text", string? none = "–")
-        => Add(key, bound, get(defaults) is { Length: > 0 } text ? Code(text) : none!, meaning, (record, setting, faults) =>
+        => Add(key, bound, get(defaults) is { Length: > 0 } text ? Code(text) : none!, meaning, record => get(record) is { Length: > 0 } value ? value : null, (record, setting, faults) =>
             setting.TryText(faults, out string? value) ? set(record, value) : record);
 
     /// <summary>A file or directory, made absolute.</summary>
-    public OptionTable<T> Path(string key, string meaning, Func<T, string, T> set, string none = "–")
-        => Add(key, "path", none, meaning, (record, setting, faults) =>
+    public OptionTable<T> Path(string key, string meaning, Func<T, string?> get, Func<T, string, T> set, string none = "–")
+        => Add(key, "path", none, meaning, get, (record, setting, faults) =>
             setting.TryText(faults, out string? value) ? set(record, setting.FullPath(value)) : record);
 
-    public OptionTable<T> Texts(string key, string meaning, string bound, string none, Func<T, IReadOnlyList<string>, T> set, Func<string, string?> check)
-        => Add(key, bound, none, meaning, (record, setting, faults) =>
+    public OptionTable<T> Texts(string key, string meaning, string bound, string none, Func<T, IReadOnlyList<string>> get, Func<T, IReadOnlyList<string>, T> set, Func<string, string?> check)
+        => Add(key, bound, none, meaning, record => get(record) is { Count: > 0 } values ? string.Join(',', values) : null, (record, setting, faults) =>
         {
             if (!setting.TryTexts(faults, out IReadOnlyList<string>? values))
             {
@@ -49,7 +49,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
         });
 
     public OptionTable<T> Flag(string key, string meaning, Func<T, bool?> get, Func<T, bool, T> set, string none = "–")
-        => Add(key, "`true`, `false`", get(defaults) is { } flag ? Code(flag ? "true" : "false") : none, meaning, (record, setting, faults) =>
+        => Add(key, "`true`, `false`", get(defaults) is { } flag ? Code(Word(flag)) : none, meaning, record => get(record) is { } value ? Word(value) : null, (record, setting, faults) =>
         {
             if (!setting.TryText(faults, out string? text))
             {
@@ -74,6 +74,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
             max == long.MaxValue ? $"size ≥ {ByteSize.Format(min)}" : $"size, {ByteSize.Format(min)} to {ByteSize.Format(max)}",
             get(defaults) is { } bytes ? Code(ByteSize.Format(bytes)) : none,
             meaning,
+            record => get(record) is { } value ? ByteSize.Format(value) : null,
             (record, setting, faults) =>
             {
                 if (!setting.TryText(faults, out string? text))
@@ -96,6 +97,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
             max == int.MaxValue ? $"number ≥ {Number(min)}" : $"number, {Number(min)} to {Number(max)}",
             get(defaults) is { } count ? Code(Number(count)) : none,
             meaning,
+            record => get(record) is { } value ? Number(value) : null,
             (record, setting, faults) =>
             {
                 if (!setting.TryText(faults, out string? text))
@@ -118,6 +120,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
             $"duration, {Duration.Format(min)} to {Duration.Format(max)}",
             get(defaults) is { } time ? Code(Duration.Format(time)) : none,
             meaning,
+            record => get(record) is { } value ? Duration.Format(value) : null,
             (record, setting, faults) =>
             {
                 if (!setting.TryText(faults, out string? text))
@@ -136,7 +139,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
 
     /// <summary>A ratio strictly above 0 and at most 1; <c>90%</c> is read as 0.9.</summary>
     public OptionTable<T> Ratio(string key, string meaning, Func<T, double> get, Func<T, double, T> set)
-        => Add(key, "ratio, > 0 to 1", Code(get(defaults).ToString("0.0#", CultureInfo.InvariantCulture)), meaning, (record, setting, faults) =>
+        => Add(key, "ratio, > 0 to 1", Code(Ratio(get(defaults))), meaning, record => Ratio(get(record)), (record, setting, faults) =>
         {
             if (!setting.TryText(faults, out string? text))
             {
@@ -159,8 +162,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
     {
         string known = string.Join(", ", words.Select(word => word.Word));
         string bound = string.Join(", ", words.Select(word => Code(word.Word)));
-        string preset = Code(words.First(word => EqualityComparer<TValue>.Default.Equals(word.Value, get(defaults))).Word);
-        return Add(key, bound, preset, meaning, (record, setting, faults) =>
+        return Add(key, bound, Code(WordOf(defaults)), meaning, WordOf, (record, setting, faults) =>
         {
             if (!setting.TryText(faults, out string? text))
             {
@@ -178,10 +180,30 @@ internal sealed class OptionTable<T>(string name, T defaults)
             faults.Add(setting.Place, $"{setting.Name} must be one of {known}, not \"{text}\".");
             return record;
         });
+
+        string WordOf(T record) => words.First(word => EqualityComparer<TValue>.Default.Equals(word.Value, get(record))).Word;
     }
 
+    /// <summary>One of some names, which stays a name.</summary>
+    public OptionTable<T> Word(string key, string meaning, Func<T, string?> get, Func<T, string, T> set, IReadOnlyList<string> words, string none = "none")
+        => Add(key, string.Join(", ", words.Select(Code)), none, meaning, get, (record, setting, faults) =>
+        {
+            if (!setting.TryText(faults, out string? text))
+            {
+                return record;
+            }
+
+            if (words.FirstOrDefault(word => string.Equals(word, text, StringComparison.OrdinalIgnoreCase)) is { } known)
+            {
+                return set(record, known);
+            }
+
+            faults.Add(setting.Place, $"{setting.Name} must be one of {string.Join(", ", words)}, not \"{text}\".");
+            return record;
+        });
+
     public OptionTable<T> Address(string key, string meaning, Func<T, ListenAddress> get, Func<T, ListenAddress, T> set)
-        => Add(key, "address", Code(get(defaults).ToString()), meaning, (record, setting, faults) =>
+        => Add(key, "address", Code(get(defaults).ToString()), meaning, record => get(record).ToString(), (record, setting, faults) =>
         {
             if (!setting.TryText(faults, out string? text))
             {
@@ -200,7 +222,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
     /// <summary>A secret, and beside it <c>KEY-file</c> with the path of a file that holds it. Values are never quoted in a fault.</summary>
     public OptionTable<T> Secret(string key, string meaning, Func<T, Secret?> get, Func<T, Secret, T> set)
     {
-        Add(key, "secret", "–", meaning, (record, setting, faults) =>
+        Add(key, "secret", "–", meaning, record => get(record) is null ? null : "(set)", (record, setting, faults) =>
         {
             if (!setting.TryText(faults, out string? text))
             {
@@ -209,10 +231,12 @@ internal sealed class OptionTable<T>(string name, T defaults)
 
             return SetOnce(record, new Secret(text), setting, faults);
         });
-        return Add($"{key}-file", "path", "–", $"File that holds `{key}`; white space around it is cut off.", (record, setting, faults) =>
+        Add($"{key}-file", "path", "–", $"File that holds `{key}`; white space around it is cut off.", _ => null, (record, setting, faults) =>
             setting.TryText(faults, out string? path) && ReadSecret(setting.FullPath(path), setting, faults) is { } secret
                 ? SetOnce(record, secret, setting, faults)
                 : record);
+        _rows[^1] = _rows[^1] with { IsFileOfSecret = true };
+        return this;
 
         T SetOnce(T record, Secret secret, Setting setting, Faults faults)
         {
@@ -272,11 +296,15 @@ internal sealed class OptionTable<T>(string name, T defaults)
         return true;
     }
 
-    private OptionTable<T> Add(string key, string bound, string preset, string meaning, Func<T, Setting, Faults, T> apply)
+    private OptionTable<T> Add(string key, string bound, string preset, string meaning, Func<T, string?> show, Func<T, Setting, Faults, T> apply)
     {
-        _rows.Add(new KnownOption<T>(key, bound, preset, meaning, apply));
+        _rows.Add(new KnownOption<T>(key, bound, preset, meaning, show, apply));
         return this;
     }
+
+    private static string Word(bool value) => value ? "true" : "false";
+
+    private static string Ratio(double value) => value.ToString("0.0#", CultureInfo.InvariantCulture);
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 

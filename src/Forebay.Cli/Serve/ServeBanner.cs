@@ -18,7 +18,7 @@ internal static class ServeBanner
         int width = configuration.Mounts.Max(mount => mount.Engine.Name.Length);
         foreach (MountConfiguration mount in configuration.Mounts)
         {
-            Row("mount", $"{mount.Engine.Name.PadRight(width)}  {mount.Source}");
+            Row("mount", $"{mount.Engine.Name.PadRight(width)}  {mount.Source}{(mount.Preset is null ? "" : $"  (preset {mount.Preset})")}");
         }
 
         foreach (TierOptions tier in configuration.Engine.Tiers)

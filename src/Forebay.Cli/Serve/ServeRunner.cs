@@ -59,7 +59,8 @@ internal static class ServeRunner
         await ended.Task;
     }
 
-    private static void Report(ConfigurationResult loaded, TextWriter error)
+    /// <summary>Prints warnings and faults, each with its place.</summary>
+    public static void Report(ConfigurationResult loaded, TextWriter error)
     {
         foreach (Fault warning in loaded.Warnings)
         {

@@ -54,6 +54,6 @@ internal static class CacheVerbs
         };
         return string.Equals(row.Action, "refresh", StringComparison.Ordinal)
             ? $"{what} {HumanText.Safe(row.Path)}"
-            : $"{what} {HumanText.Bytes(row.Bytes)} of {HumanText.Count(row.Objects)} objects below {HumanText.Safe(row.Path)}";
+            : $"{what} {HumanText.Bytes(row.Bytes)} of {HumanText.Count(row.Objects, "object")} below {HumanText.Safe(row.Path)}";
     }
 }

@@ -26,6 +26,10 @@ internal static class CopyVerbs
         {
             summary = await CopyTreeAsync(session, source, destination, cancellationToken);
         }
+        else if (source.EndsWith('/'))
+        {
+            throw new AdminClientException("invalidArgument", $"'{HumanText.Safe(source)}' names a prefix; copy everything below it with 'forebay cp -r PATH DIRECTORY'.", requestId: null);
+        }
         else
         {
             string file = Directory.Exists(destination) || Path.EndsInDirectorySeparator(destination)
@@ -37,7 +41,7 @@ internal static class CopyVerbs
 
         await session.Output.WriteLineAsync(session.Json
             ? JsonSerializer.Serialize(summary, VerbJson.Default.CopySummary)
-            : $"copied {HumanText.Count(summary.Files)} files, {HumanText.Bytes(summary.Bytes)}, to {summary.Destination}");
+            : $"copied {HumanText.Count(summary.Files, "file")}, {HumanText.Bytes(summary.Bytes)}, to {summary.Destination}");
         return summary.Failed == 0 ? ExitCode.Success : summary.Files > 0 ? ExitCode.Partial : ExitCode.Failure;
     }
 

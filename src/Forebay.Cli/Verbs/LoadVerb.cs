@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Forebay.Admin.Api;
+using Forebay.Admin.Client;
 using Forebay.Engine;
 
 namespace Forebay.Cli.Verbs;
@@ -29,7 +30,10 @@ internal static class LoadVerb
         return ExitCode.Success;
     }
 
-    public static async Task<int> FollowAsync(VerbSession session, string id, CancellationToken cancellationToken)
+    public static Task<int> FollowAsync(VerbSession session, string id, CancellationToken cancellationToken)
+        => OfKnownLoadAsync(session, () => WatchAsync(session, id, cancellationToken));
+
+    private static async Task<int> WatchAsync(VerbSession session, string id, CancellationToken cancellationToken)
     {
         var rate = new ProgressRate(session.Time);
         try
@@ -74,11 +78,25 @@ internal static class LoadVerb
         return ExitCode.Success;
     }
 
-    public static async Task<int> CancelAsync(VerbSession session, string id, CancellationToken cancellationToken)
+    public static Task<int> CancelAsync(VerbSession session, string id, CancellationToken cancellationToken) => OfKnownLoadAsync(session, async () =>
     {
         await session.Client.CancelLoadAsync(id, cancellationToken);
         await PrintAsync(session, await session.Client.GetLoadAsync(id, cancellationToken));
         return ExitCode.Success;
+    });
+
+    /// <summary>What is missing here is a load, not a path.</summary>
+    private static async Task<int> OfKnownLoadAsync(VerbSession session, Func<Task<int>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (AdminClientException error) when (error.Kind is "notFound")
+        {
+            session.Report(error, "See the node's loads with 'forebay load --list'.");
+            return ExitCode.NotFound;
+        }
     }
 
     /// <summary>One line of progress without its end.</summary>
@@ -133,11 +151,11 @@ internal static class LoadVerb
         }
 
         await session.Output.WriteLineAsync(
-            $"load {load.Id} {Word(load.State)}: {HumanText.Count(load.DoneObjects)} of {HumanText.Count(load.TotalObjects)} files, {HumanText.Bytes(load.DoneBytes)} of {HumanText.Bytes(load.TotalBytes)}, {HumanText.Bytes(load.FetchedBytes)} fetched");
+            $"load {load.Id} {Word(load.State)}: {HumanText.Count(load.DoneObjects)} of {HumanText.Count(load.TotalObjects, "file")}, {HumanText.Bytes(load.DoneBytes)} of {HumanText.Bytes(load.TotalBytes)}, {HumanText.Bytes(load.FetchedBytes)} fetched");
         if (load.FailedObjects > 0)
         {
             await session.Error.WriteLineAsync(
-                $"forebay: {HumanText.Count(load.FailedObjects)} files failed; the last: {HumanText.Safe(load.LastError ?? "unknown")}");
+                $"forebay: {HumanText.Count(load.FailedObjects, "file")} failed; the last: {HumanText.Safe(load.LastError ?? "unknown")}");
             await session.Error.WriteLineAsync("  Run the same command again: what is cached already is skipped.");
         }
     }

@@ -58,7 +58,7 @@ internal static class NamespaceVerbs
     public static async Task<int> MeasureAsync(VerbSession session, IReadOnlyList<string> paths, CancellationToken cancellationToken)
     {
         var rows = new List<UsageRow>();
-        int code = await session.ForEachAsync(paths, async path =>
+        int code = await session.ForEachAsync(await ExpandRootAsync(session, paths, cancellationToken), async path =>
         {
             DiskUsage usage = await session.Client.MeasureAsync(path, cancellationToken);
             rows.Add(new UsageRow(path, usage.Objects, usage.Bytes, usage.CachedObjects, usage.CachedBytes));
@@ -66,6 +66,11 @@ internal static class NamespaceVerbs
         if (session.Json)
         {
             await session.Output.WriteLineAsync(JsonSerializer.Serialize(rows, VerbJson.Default.ListUsageRow));
+            return code;
+        }
+
+        if (rows.Count == 0)
+        {
             return code;
         }
 
@@ -115,6 +120,23 @@ internal static class NamespaceVerbs
                 HumanText.Bytes(tier.PromotedBytes), HumanText.Bytes(tier.DemotedBytes), tier.State,
             })]));
         return ExitCode.Success;
+    }
+
+    /// <summary>The root of the namespace holds nothing but mount points; each gets its row.</summary>
+    private static async Task<IReadOnlyList<string>> ExpandRootAsync(VerbSession session, IReadOnlyList<string> paths, CancellationToken cancellationToken)
+    {
+        if (!paths.Contains("/", StringComparer.Ordinal))
+        {
+            return paths;
+        }
+
+        List<string> mountPoints = [];
+        await foreach (ListingEntry entry in session.Client.ListAsync("/", recursive: false, cancellationToken))
+        {
+            mountPoints.Add(entry.Path);
+        }
+
+        return [.. paths.SelectMany(path => path is "/" ? mountPoints : [path])];
     }
 
     private static string Describe(ObjectInfo info)

@@ -60,7 +60,7 @@ internal static class VerbCommands
     private static Verb Du()
     {
         Argument<string[]> paths = Paths();
-        return new Verb("du", "Sums up objects and bytes below paths and how much of them is cached.", paths)
+        return new Verb("du", "Sums up objects and bytes below paths and how much of them is cached; / is each mount point.", paths)
             .Does((session, parsed, token) => NamespaceVerbs.MeasureAsync(session, parsed.GetValue(paths)!, token))
             .WithExamples("forebay du /data/", "forebay du /data/train/ /data/test/ --output json");
     }
@@ -70,7 +70,7 @@ internal static class VerbCommands
         Argument<string[]> paths = new("PATH") { Description = PathHelp, Arity = ArgumentArity.ZeroOrMore };
         Option<bool> wait = new("--wait", "-w") { Description = "Show the progress and end with the load." };
         Option<bool> pin = new("--pin") { Description = "Forbid the eviction of what is loaded." };
-        Option<int?> parallelism = new("--parallelism") { Description = "Objects fetched at the same time, 1-256; 16 by default." };
+        Option<int?> parallelism = new("--parallelism") { Description = "Objects fetched at the same time, 1-256; 16 by default.", HelpName = "N" };
         Option<string?> follow = new("--follow") { Description = "Follow a load that runs already.", HelpName = "ID" };
         Option<string?> cancel = new("--cancel") { Description = "Stop a load; what it brought stays cached.", HelpName = "ID" };
         Option<bool> list = new("--list") { Description = "List the loads of the node." };

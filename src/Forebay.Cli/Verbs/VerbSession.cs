@@ -57,12 +57,12 @@ internal sealed record VerbSession(AdminClient Client, TextWriter Output, TextWr
         return failures > 0 && failures < paths.Count ? ExitCode.Partial : firstFailure;
     }
 
-    /// <summary>Prints an error and what to do about it.</summary>
-    public void Report(AdminClientException error)
+    /// <summary>Prints an error and what to do about it; a next step given here stands in for the usual one.</summary>
+    public void Report(AdminClientException error, string? nextStep = null)
     {
         string request = error.RequestId is null ? "" : $" (request {error.RequestId})";
         Error.WriteLine($"forebay: {error.Message}{request}");
-        if (NextStep(error.Kind) is { } next)
+        if ((nextStep ?? NextStep(error.Kind)) is { } next)
         {
             Error.WriteLine($"  {next}");
         }

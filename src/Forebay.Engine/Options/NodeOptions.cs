@@ -45,7 +45,7 @@ public sealed record MountPointOptions
     /// <summary>Serve cached bytes by expired metadata while the under-store cannot be reached.</summary>
     public bool ServeStaleOnError { get; init; } = true;
 
-    /// <summary>Most cached bytes of this mount point in each tier; null for no own bound.</summary>
+    /// <summary>Most cached bytes of this mount point, all tiers together; null for no own bound.</summary>
     public long? QuotaBytes { get; init; }
 
     /// <summary>Cached bytes not used for this long are dropped; null for never.</summary>

@@ -37,15 +37,17 @@ internal sealed class ListObjectVersions() : Operation(S3OperationKind.ListObjec
         return await AnswerXmlAsync(request, new Document(request.Target.Bucket, parameters, page, keyMarker, versionMarker), cancellationToken);
     }
 
-    private sealed record Document(string Bucket, ListParameters Parameters, ListPage Page, string? KeyMarker, string? VersionMarker) : IXmlDocument
+    private sealed class Document(string bucket, ListParameters parameters, ListPage page, string? keyMarker, string? versionMarker)
+        : ListingDocument(bucket, parameters, page)
     {
-        public void WriteTo(ref Utf8XmlWriter xml)
+        protected override ReadOnlySpan<byte> Root => "ListVersionsResult"u8;
+
+        protected override ReadOnlySpan<byte> Entry => "Version"u8;
+
+        protected override void WriteMarkers(ref Utf8XmlWriter xml)
         {
-            xml.OpenRoot("ListVersionsResult"u8);
-            xml.Element("Name"u8, Bucket);
-            xml.Element("Prefix"u8, Parameters.Show(Parameters.Prefix));
-            xml.Element("KeyMarker"u8, Parameters.Show(KeyMarker ?? ""));
-            xml.Element("VersionIdMarker"u8, VersionMarker ?? "");
+            xml.Element("KeyMarker"u8, Parameters.Show(keyMarker ?? ""));
+            xml.Element("VersionIdMarker"u8, versionMarker ?? "");
             if (Page is { IsTruncated: true, Entries: [.., var last] })
             {
                 xml.Element("NextKeyMarker"u8, Parameters.Show(last.Name));
@@ -54,42 +56,8 @@ internal sealed class ListObjectVersions() : Operation(S3OperationKind.ListObjec
                     xml.Element("NextVersionIdMarker"u8, "null");
                 }
             }
-
-            xml.Element("MaxKeys"u8, Parameters.MaxKeys);
-            if (Parameters.Delimiter is { } delimiter)
-            {
-                xml.Element("Delimiter"u8, Parameters.Show(delimiter));
-            }
-
-            if (Parameters.UrlEncode)
-            {
-                xml.Element("EncodingType"u8, "url");
-            }
-
-            xml.Element("IsTruncated"u8, Page.IsTruncated);
-            foreach (ListEntry entry in Page.Entries)
-            {
-                if (entry.Stat is { } stat)
-                {
-                    WriteVersion(ref xml, entry.Name, stat);
-                }
-            }
-
-            CommonPrefixes.Write(ref xml, Page, Parameters);
-            xml.Close("ListVersionsResult"u8);
         }
 
-        private void WriteVersion(ref Utf8XmlWriter xml, string name, ObjectStat stat)
-        {
-            xml.Open("Version"u8);
-            xml.Element("Key"u8, Parameters.Show(name));
-            xml.Raw("<VersionId>null</VersionId><IsLatest>true</IsLatest>"u8);
-            xml.Element("LastModified"u8, stat.LastModified);
-            xml.Element("ETag"u8, stat.ETag);
-            xml.Element("Size"u8, stat.Length);
-            OwnerElement.Write(ref xml, "Owner"u8);
-            xml.Raw("<StorageClass>STANDARD</StorageClass>"u8);
-            xml.Close("Version"u8);
-        }
+        protected override void WriteVersion(ref Utf8XmlWriter xml) => xml.Raw("<VersionId>null</VersionId><IsLatest>true</IsLatest>"u8);
     }
 }

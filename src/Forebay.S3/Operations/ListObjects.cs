@@ -51,52 +51,28 @@ internal sealed class ListObjects() : Operation(S3OperationKind.ListObjects)
             IsVersion2 = isVersion2,
             StartAfter = startAfter,
             Token = token,
-            WithOwner = !isVersion2 || string.Equals(query.Get("fetch-owner"), "true", StringComparison.OrdinalIgnoreCase),
+            ShowsOwner = !isVersion2 || string.Equals(query.Get("fetch-owner"), "true", StringComparison.OrdinalIgnoreCase),
         };
         return await AnswerXmlAsync(request, document, cancellationToken);
     }
 
-    private sealed record Document(string Bucket, ListParameters Parameters, ListPage Page) : IXmlDocument
+    private sealed class Document(string bucket, ListParameters parameters, ListPage page) : ListingDocument(bucket, parameters, page)
     {
-        public bool IsVersion2 { get; init; }
+        public required bool IsVersion2 { get; init; }
 
-        public bool WithOwner { get; init; }
+        public required bool ShowsOwner { get; init; }
 
-        public string? StartAfter { get; init; }
+        public required string? StartAfter { get; init; }
 
-        public string? Token { get; init; }
+        public required string? Token { get; init; }
 
-        public void WriteTo(ref Utf8XmlWriter xml)
-        {
-            xml.OpenRoot("ListBucketResult"u8);
-            xml.Element("Name"u8, Bucket);
-            xml.Element("Prefix"u8, Parameters.Show(Parameters.Prefix));
-            WriteMarkers(ref xml);
-            xml.Element("MaxKeys"u8, Parameters.MaxKeys);
-            if (Parameters.Delimiter is { } delimiter)
-            {
-                xml.Element("Delimiter"u8, Parameters.Show(delimiter));
-            }
+        protected override ReadOnlySpan<byte> Root => "ListBucketResult"u8;
 
-            if (Parameters.UrlEncode)
-            {
-                xml.Element("EncodingType"u8, "url");
-            }
+        protected override ReadOnlySpan<byte> Entry => "Contents"u8;
 
-            xml.Element("IsTruncated"u8, Page.IsTruncated);
-            foreach (ListEntry entry in Page.Entries)
-            {
-                if (entry.Stat is { } stat)
-                {
-                    WriteObject(ref xml, entry.Name, stat);
-                }
-            }
+        protected override bool WithOwner => ShowsOwner;
 
-            CommonPrefixes.Write(ref xml, Page, Parameters);
-            xml.Close("ListBucketResult"u8);
-        }
-
-        private void WriteMarkers(ref Utf8XmlWriter xml)
+        protected override void WriteMarkers(ref Utf8XmlWriter xml)
         {
             string? last = Page is { IsTruncated: true, Entries: [.., { Name: var name }] } ? name : null;
             if (!IsVersion2)
@@ -125,22 +101,6 @@ internal sealed class ListObjects() : Operation(S3OperationKind.ListObjects)
             {
                 xml.Element("NextContinuationToken"u8, ContinuationToken.From(last));
             }
-        }
-
-        private void WriteObject(ref Utf8XmlWriter xml, string name, ObjectStat stat)
-        {
-            xml.Open("Contents"u8);
-            xml.Element("Key"u8, Parameters.Show(name));
-            xml.Element("LastModified"u8, stat.LastModified);
-            xml.Element("ETag"u8, stat.ETag);
-            xml.Element("Size"u8, stat.Length);
-            if (WithOwner)
-            {
-                OwnerElement.Write(ref xml, "Owner"u8);
-            }
-
-            xml.Raw("<StorageClass>STANDARD</StorageClass>"u8);
-            xml.Close("Contents"u8);
         }
     }
 }

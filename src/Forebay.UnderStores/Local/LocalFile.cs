@@ -10,20 +10,23 @@ namespace Forebay.UnderStores.Local;
 /// <remarks>
 /// A name is first opened without access (<c>O_PATH</c>), which has no effect on pipes and devices; the kernel then tells where that
 /// descriptor really lies. So links are followed as long as they end inside the root, and no race can lead out of it.
+/// <para>A share that is not mounted must look neither empty nor emptied: before anything is said to be absent, the root is looked at
+/// (<see cref="CheckRoot"/>).</para>
 /// </remarks>
 internal sealed unsafe class LocalFile
 {
     private const int MaxPathBytes = 4096;
 
-    private readonly string _realRoot;
     private readonly string _root;
+    private RootPlace _place;
 
+    /// <summary>Opens the root.</summary>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: it is not there or no directory.</exception>
     public LocalFile(string root, string displayName)
     {
         _root = root;
         DisplayName = displayName;
-        using SafeFileHandle handle = Native.Open(root, Native.OpenPath | Native.OpenCloseOnExec);
-        _realRoot = handle.IsInvalid ? throw Failure($"opening {displayName}") : RealPath(handle);
+        _place = FindRoot();
     }
 
     public string DisplayName { get; }
@@ -48,6 +51,29 @@ internal sealed unsafe class LocalFile
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Makes sure that the root is the one that was looked into, so that what was not found in it is really not there. An empty directory on another
+    /// device than before, which is not the top of a mount, is what an unmounted share leaves behind.
+    /// </summary>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: the root is away, or was exchanged during this call.</exception>
+    public void CheckRoot()
+    {
+        RootPlace then = _place;
+        RootPlace now = FindRoot();
+        if (now == then)
+        {
+            return;
+        }
+
+        if (now.Device != then.Device && !now.IsMountRoot && IsEmpty())
+        {
+            throw new ForebayException(ErrorKind.Unavailable, $"{DisplayName} is empty and lies on another device than before: the file system that it was on is not mounted");
+        }
+
+        _place = now;
+        throw new ForebayException(ErrorKind.Unavailable, $"{DisplayName} was exchanged while it was looked into");
     }
 
     /// <summary>Stats a regular file; anything else is not found.</summary>
@@ -110,7 +136,7 @@ internal sealed unsafe class LocalFile
                 : OpenInside(prefix.TrimEnd('/'));
             Native.FileAttributesX attributes = Attributes(handle, prefix);
             return (attributes.Mode & Native.TypeMask) == Native.TypeDirectory
-                ? (((ulong)attributes.DeviceMajor << 32) | attributes.DeviceMinor, attributes.Inode)
+                ? (DeviceOf(attributes), attributes.Inode)
                 : null;
         }
         catch (ForebayException error) when (error.Kind == ErrorKind.NotFound)
@@ -138,6 +164,11 @@ internal sealed unsafe class LocalFile
         {
             ForebayException failure = Failure($"stat of '{key}' in {DisplayName}");
             handle.Dispose();
+            if (failure.Kind == ErrorKind.NotFound)
+            {
+                CheckRoot();
+            }
+
             throw failure;
         }
 
@@ -147,11 +178,47 @@ internal sealed unsafe class LocalFile
         }
 
         handle.Dispose();
+        CheckRoot();
         throw NotFound(key);
     }
 
     private bool IsInside(string path)
-        => _realRoot is "/" || (path.StartsWith(_realRoot, StringComparison.Ordinal) && (path.Length == _realRoot.Length || path[_realRoot.Length] == '/'));
+    {
+        string root = _place.RealPath;
+        return root is "/" || (path.StartsWith(root, StringComparison.Ordinal) && (path.Length == root.Length || path[root.Length] == '/'));
+    }
+
+    private RootPlace FindRoot()
+    {
+        using SafeFileHandle handle = Native.Open(_root, Native.OpenPath | Native.OpenCloseOnExec);
+        if (handle.IsInvalid)
+        {
+            ForebayException failure = Failure($"opening {DisplayName}");
+            throw failure.Kind == ErrorKind.NotFound ? RootMissing(failure) : failure;
+        }
+
+        Native.FileAttributesX attributes = Attributes(handle, "");
+        return (attributes.Mode & Native.TypeMask) == Native.TypeDirectory
+            ? new RootPlace(RealPath(handle), DeviceOf(attributes), (attributes.Attributes & Native.AttributeMountRoot) != 0)
+            : throw RootMissing(null);
+    }
+
+    private ForebayException RootMissing(Exception? cause)
+        => new(ErrorKind.Unavailable, $"{DisplayName} is not there or no directory; if it lies on a share, mount it", cause);
+
+    private bool IsEmpty()
+    {
+        try
+        {
+            return !Directory.EnumerateFileSystemEntries(_root).Any();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ForebayException(ErrorKind.Unavailable, $"{DisplayName} cannot be read: {error.Message}", error);
+        }
+    }
+
+    private static ulong DeviceOf(in Native.FileAttributesX attributes) => ((ulong)attributes.DeviceMajor << 32) | attributes.DeviceMinor;
 
     private static string RealPath(SafeFileHandle handle)
     {
@@ -202,4 +269,7 @@ internal sealed unsafe class LocalFile
         };
         return new ForebayException(kind, $"{what}: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(error)}");
     }
+
+    /// <summary>Where the root lies: one immutable value, exchanged whole.</summary>
+    private sealed record RootPlace(string RealPath, ulong Device, bool IsMountRoot);
 }

@@ -39,11 +39,6 @@ internal sealed class LocalListing
 
     public ListPage ReadPage()
     {
-        if (_files.TryDirectory("") is null)
-        {
-            throw new ForebayException(ErrorKind.NotFound, $"{_files.DisplayName} is no directory");
-        }
-
         // The walk starts in the deepest directory that every wanted name lies in.
         int slash = _query.Prefix.LastIndexOf('/');
         string start = slash < 0 ? "" : _query.Prefix[..(slash + 1)];
@@ -52,6 +47,8 @@ internal sealed class LocalListing
             Walk(start);
         }
 
+        // Names that went with the root while it was walked would look removed.
+        _files.CheckRoot();
         return new ListPage(_entries, _isTruncated);
     }
 

@@ -8,6 +8,7 @@ namespace Forebay.UnderStores.Local;
 /// <para>Objects are regular files. Links count as what they lead to, as long as that lies inside the root; links that lead outside,
 /// dangle, or lead from a directory to one of its own ancestors are not there. A key with an empty, <c>.</c> or <c>..</c> segment is
 /// not found. A directory that may not be read fails the listing that needs it.</para>
+/// <para>A root that is away is <see cref="ErrorKind.Unavailable"/> to every call: a share that is not mounted says nothing about its files.</para>
 /// <para>A version is size, modification time in ns and inode. A file that is rewritten in place with its size and within one tick of
 /// the file system's clock (commonly 1–4 ms) keeps its version: replace files by rename.</para>
 /// <para>Thread-safe. File calls run on threads of this store, see <see cref="IoThreads"/>.</para>

@@ -10,6 +10,8 @@ internal static unsafe partial class Native
     public const int AtStatxForceSync = 0x2000;   // AT_STATX_FORCE_SYNC: NFS asks its server instead of its attribute cache
     public const uint StatxBasicStats = 0x7ff;    // STATX_BASIC_STATS
 
+    public const ulong AttributeMountRoot = 0x2000; // STATX_ATTR_MOUNT_ROOT, Linux 5.8
+
     public const int OpenPath = 0x200000;         // O_PATH: no permission on the file needed, no side effect on pipes and devices
     public const int OpenCloseOnExec = 0x80000;   // O_CLOEXEC
     public const int OpenNonBlocking = 0x800;     // O_NONBLOCK
@@ -44,6 +46,9 @@ internal static unsafe partial class Native
     [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct FileAttributesX
     {
+        [FieldOffset(8)]
+        public ulong Attributes;
+
         [FieldOffset(28)]
         public ushort Mode;
 

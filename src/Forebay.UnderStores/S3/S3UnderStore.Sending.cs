@@ -28,7 +28,7 @@ internal sealed partial class S3UnderStore
             using (response)
             {
                 S3Failure failure = await S3Failure.ReadAsync(response, cancellationToken);
-                Correction correction = Correct(failure, address, tried);
+                Correction correction = Correct(failure, address, credentials, tried);
                 if (correction == Correction.None)
                 {
                     throw failure.ToException(request.Describe(DisplayName));
@@ -102,7 +102,7 @@ internal sealed partial class S3UnderStore
         message.Headers.TryAddWithoutValidation("Authorization", authorization);
     }
 
-    private Correction Correct(S3Failure failure, S3Address used, Correction tried)
+    private Correction Correct(S3Failure failure, S3Address used, UnderStoreCredentials? credentials, Correction tried)
     {
         bool wrongRegion = failure.Region is not null && !string.Equals(failure.Region, used.Region, StringComparison.Ordinal)
             && failure.Status is HttpStatusCode.MovedPermanently or HttpStatusCode.TemporaryRedirect or HttpStatusCode.BadRequest or HttpStatusCode.Forbidden;
@@ -118,9 +118,15 @@ internal sealed partial class S3UnderStore
             return Correction.Clock;
         }
 
-        bool expired = failure.Code is "ExpiredToken" or "TokenRefreshRequired";
-        return expired && !tried.HasFlag(Correction.Credentials) && _credentials.TryInvalidate() ? Correction.Credentials : Correction.None;
+        return !tried.HasFlag(Correction.Credentials) && credentials is not null && IsExpired(failure, credentials) && _credentials.TryInvalidate(credentials)
+            ? Correction.Credentials
+            : Correction.None;
     }
+
+    /// <summary>An answer to HEAD has no body and so no code: with temporary credentials a refusal may mean that they have expired.</summary>
+    private static bool IsExpired(S3Failure failure, UnderStoreCredentials credentials)
+        => failure.Code is "ExpiredToken" or "TokenRefreshRequired"
+            || (failure.Code is null && credentials.SessionToken is not null && failure.Status is (HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden));
 
     private bool IsClockWrong(S3Failure failure, out TimeSpan offset)
     {

@@ -14,9 +14,14 @@ internal sealed class MovingHarness : IDisposable
     private readonly ManualTimeProvider _time = new();
 
     internal MovingHarness(TempDirectory temp, params TierOptions[] tiers)
+        : this(temp, new TierOwners([new TierOwner(Store, "", null)]), tiers)
+    {
+    }
+
+    internal MovingHarness(TempDirectory temp, TierOwners owners, params TierOptions[] tiers)
     {
         TierOptions[] options = tiers.Length > 0 ? tiers : [Options(temp, "ssd", Medium.Ssd), Options(temp, "hdd", Medium.Hdd, 64 << 20)];
-        Cache = PageCache.Open(options, new TierOwners([new TierOwner(Store, "", null)]), _time, MakeMover);
+        Cache = PageCache.Open(options, owners, _time, MakeMover);
         Await(() => Cache.Tiers.All(tier => tier.IsStartupScanDone), "the start-up scans end");
     }
 

@@ -8,7 +8,8 @@ public sealed class DocumentationTests
 
     public static TheoryData<string, string[]> Groups => new()
     {
-        { "Top of the file", Rows(KnownOptions.Node) },
+        { "Top of the file", Rows(KnownOptions.Top) },
+        { "Presets", [.. Preset.All.Select(preset => preset.ToMarkdown())] },
         { "`mounts.NAME`", Rows(KnownOptions.Mount) },
         { "`cache[]`", Rows(KnownOptions.Tier) },
         { "`s3`", Rows(KnownOptions.S3) },

@@ -11,7 +11,7 @@ namespace Forebay.Cli.Tests.Verbs;
 public sealed class VerbTests : AdminFixture
 {
     private readonly StringWriter _output = new();
-    private readonly StringWriter _error = new();
+    private readonly AwaitedWriter _error = new();
     private readonly string _directory = Directory.CreateTempSubdirectory("forebay-verbs-").FullName;
 
     public override async Task DisposeAsync()
@@ -136,16 +136,47 @@ public sealed class VerbTests : AdminFixture
     {
         using var interrupt = new CancellationTokenSource();
         Task<int> follow = RunAsync(session => LoadVerb.StartAsync(session, new LoadBody { Paths = ["/data/"] }, wait: true, interrupt.Token));
-        while (!_error.ToString().Contains("files", StringComparison.Ordinal))
-        {
-            await Task.Delay(10, Soon);
-        }
-
+        await _error.ContainsAsync("files", Soon);
         await interrupt.CancelAsync();
 
         Assert.Equal(130, await follow);
         Assert.Contains("forebay load --follow l1", _error.ToString());
         Assert.Equal(LoadState.Running, Node.FindLoad("l1")!.State);
+    }
+
+    [Fact]
+    public async Task ALoadThatIsNotKnownPointsToTheListOfLoads()
+    {
+        Assert.Equal(4, await RunAsync(session => LoadVerb.CancelAsync(session, "none", Soon)));
+        Assert.Equal(4, await RunAsync(session => LoadVerb.FollowAsync(session, "none", Soon)));
+
+        Assert.Contains("forebay load --list", _error.ToString());
+        Assert.DoesNotContain("forebay ls", _error.ToString());
+    }
+
+    [Fact]
+    public async Task APrefixIsCopiedOnlyWithItsOption()
+    {
+        Assert.Equal(2, await RunAsync(session => CopyVerbs.CopyAsync(session, "/data/dir/", Path.Combine(_directory, "x"), recursive: false, Soon)));
+
+        Assert.Contains("cp -r", _error.ToString());
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_directory));
+    }
+
+    [Fact]
+    public async Task TheUsageOfTheRootIsARowForEachMountPoint()
+    {
+        using JsonDocument json = await JsonAsync(session => NamespaceVerbs.MeasureAsync(session, ["/"], Soon));
+
+        Assert.Equal("/data/", Assert.Single(json.RootElement.EnumerateArray()).GetProperty("path").GetString());
+    }
+
+    [Fact]
+    public async Task ATableWithoutRowsIsNotPrinted()
+    {
+        Assert.NotEqual(0, await RunAsync(session => NamespaceVerbs.MeasureAsync(session, ["/nowhere/"], Soon)));
+
+        Assert.Equal("", _output.ToString());
     }
 
     [Fact]
@@ -185,5 +216,50 @@ public sealed class VerbTests : AdminFixture
         _output.GetStringBuilder().Clear();
         Assert.Equal(0, await Session(json: true).RunAsync(verb));
         return JsonDocument.Parse(_output.ToString());
+    }
+
+    /// <summary>A writer whose text can be waited for.</summary>
+    private sealed class AwaitedWriter : StringWriter
+    {
+        private readonly Lock _lock = new();
+        private TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public override void Write(char value) => Changed(() => base.Write(value));
+
+        public override void Write(string? value) => Changed(() => base.Write(value));
+
+        public override void Write(char[] buffer, int index, int count) => Changed(() => base.Write(buffer, index, count));
+
+        public override string ToString()
+        {
+            lock (_lock)
+            {
+                return base.ToString();
+            }
+        }
+
+        public async Task ContainsAsync(string text, CancellationToken cancellationToken)
+        {
+            while (true)
+            {
+                Task written = _written.Task;
+                if (ToString().Contains(text, StringComparison.Ordinal))
+                {
+                    return;
+                }
+
+                await written.WaitAsync(cancellationToken);
+            }
+        }
+
+        private void Changed(Action write)
+        {
+            lock (_lock)
+            {
+                write();
+            }
+
+            Interlocked.Exchange(ref _written, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        }
     }
 }

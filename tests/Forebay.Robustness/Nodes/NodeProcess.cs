@@ -113,11 +113,17 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <summary>Runs a client verb against this node and gives what it printed.</summary>
     public async Task<string> RunVerbAsync(params string[] arguments)
     {
+        (int exitCode, string output, string error) = await TryVerbAsync(arguments);
+        Assert.True(exitCode == 0, $"forebay {string.Join(' ', arguments)} ended with {exitCode}:\n{output}{error}");
+        return output;
+    }
+
+    /// <summary>Runs a client verb against this node, which may fail.</summary>
+    public async Task<(int ExitCode, string Output, string Error)> TryVerbAsync(params string[] arguments)
+    {
         string admin = AdminAddress["http://".Length..];
-        NodeProcess verb = await EndAsync(Launch([.. arguments, "--admin", admin], Keys));
-        Assert.True(verb.ExitCode == 0, $"forebay {string.Join(' ', arguments)} ended with {verb.ExitCode}:\n{verb.Output}{verb.Error}");
-        await verb.DisposeAsync();
-        return verb.Output;
+        await using NodeProcess verb = await EndAsync(Launch([.. arguments, "--admin", admin], Keys));
+        return (verb.ExitCode, verb.Output, verb.Error);
     }
 
     public async ValueTask DisposeAsync()

@@ -146,6 +146,8 @@ internal sealed class PatternSource : IAsyncDisposable
                 return false;
             case FaultKind.CaptivePortal:
                 return await SendTextAsync(socket, "200 OK", "Content-Type: text/html", "<html>Please sign in to the network.</html>");
+            case FaultKind.ExpiredToken:
+                return await SendTextAsync(socket, "400 Bad Request", "Content-Type: application/xml", request.Method == "HEAD" ? "" : "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>");
             default:
                 break;
         }

@@ -35,6 +35,9 @@ public enum FaultKind
 
     /// <summary>A proxy's HTML page with status 200 and neither ETag nor the object's length.</summary>
     CaptivePortal,
+
+    /// <summary>400 ExpiredToken, as for temporary credentials after their end; without a body to HEAD.</summary>
+    ExpiredToken,
 }
 
 /// <summary>One spoilt answer.</summary>

@@ -17,5 +17,5 @@ internal sealed class SourceObject(string key, long version, long length)
     public DateTimeOffset Modified { get; } = DateTimeOffset.FromUnixTimeSeconds(1_700_000_000 + version);
 
     /// <summary>Of the form that multipart uploads have: clients take the plain form for an MD5 of the body and compare it.</summary>
-    private static string ETagOf(long version) => $"\"{version:x32}-1\"";
+    public static string ETagOf(long version) => $"\"{version:x32}-1\"";
 }

@@ -119,6 +119,20 @@ public sealed class BucketTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ARefusedUploadThatKeepsItsBodyBackIsNotFollowedOnTheSameConnection()
+    {
+        const string asking = "PUT /data/x HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
+        const string next = "GET /data/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+        string answers = await _server.SendRawAsync(asking + next);
+
+        // Else the G would be the body and the rest another request.
+        Assert.StartsWith("HTTP/1.1 403 ", answers, StringComparison.Ordinal);
+        Assert.Contains("Connection: close\r\n", answers, StringComparison.Ordinal);
+        Assert.Equal(2, answers.Split("HTTP/1.1 ").Length);
+    }
+
+    [Fact]
     public async Task ANarrowKeyReadsBelowItsPrefixOnly()
     {
         _server.Bucket.Put("public/x", "v");

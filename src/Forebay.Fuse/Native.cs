@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Fuse;
+
+/// <summary>The system calls of this room. Errno is read at once by the callers, through <see cref="Marshal.GetLastPInvokeError"/>.</summary>
+internal static unsafe partial class Native
+{
+    internal const int OpenReadWrite = 2;
+    internal const int OpenCloseOnExec = 0x80000;
+    internal const int SocketUnix = 1;
+    internal const int SocketStream = 1;
+    internal const int SocketLevel = 1;
+    internal const int RightsMessage = 1;
+    internal const int MessageCloseOnExec = 0x40000000;
+    internal const int SetDescriptorFlags = 2;
+
+    /// <summary>FUSE_DEV_IOC_BACKING_OPEN, 7.40.</summary>
+    internal const nuint BackingOpen = 0x4010E501;
+
+    /// <summary>FUSE_DEV_IOC_BACKING_CLOSE, 7.40.</summary>
+    internal const nuint BackingClose = 0x4004E502;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    internal static partial nint Read(SafeFileHandle file, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    internal static partial nint ReadAt(SafeFileHandle file, byte* buffer, nint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    internal static partial nint Write(SafeFileHandle file, byte* buffer, nint count);
+
+    [LibraryImport("libc", EntryPoint = "writev", SetLastError = true)]
+    internal static partial nint WriteVector(SafeFileHandle file, IoVector* pieces, int count);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int Control(SafeFileHandle file, nuint request, void* argument);
+
+    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Mount(string source, string target, string type, nuint flags, string data);
+
+    [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Unmount(string target, int flags);
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    internal static partial uint EffectiveUserId();
+
+    [LibraryImport("libc", EntryPoint = "getegid")]
+    internal static partial uint EffectiveGroupId();
+
+    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
+    internal static partial int SocketPair(int domain, int type, int protocol, int* pair);
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    internal static partial nint ReceiveMessage(SafeFileHandle socket, MessageHeader* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int SetDescriptor(SafeFileHandle file, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "realpath", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial void* RealPath(string path, byte* resolved);
+
+    /// <summary><c>struct iovec</c>, 16 bytes on 64-bit machines.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct IoVector
+    {
+        internal void* Base;
+        internal nuint Length;
+    }
+
+    /// <summary><c>struct msghdr</c>, 56 bytes on 64-bit machines.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct MessageHeader
+    {
+        internal void* Name;
+        internal uint NameLength;
+        internal IoVector* Pieces;
+        internal nuint PieceCount;
+        internal void* Control;
+        internal nuint ControlLength;
+        internal int Flags;
+    }
+
+    /// <summary><c>struct cmsghdr</c> with one descriptor, padded to 24 bytes.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 24)]
+    internal struct DescriptorMessage
+    {
+        internal nuint Length;
+        internal int Level;
+        internal int Type;
+        internal int Descriptor;
+    }
+}
