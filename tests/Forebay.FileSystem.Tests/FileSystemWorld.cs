@@ -1,0 +1,96 @@
+using Forebay.Caching;
+using Forebay.Core;
+using Forebay.Engine;
+using Forebay.Engine.Options;
+using Forebay.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Forebay.FileSystem.Tests;
+
+/// <summary>A file system over a node over a store in memory that fails by script.</summary>
+internal sealed class FileSystemWorld : IAsyncDisposable
+{
+    internal FileSystemWorld(
+        FileSystemOptions? options = null,
+        TimeProvider? time = null,
+        Func<MountPointOptions, MountPointOptions>? mount = null,
+        bool passthrough = false,
+        long quotaBytes = 256 << 20,
+        bool withKernel = true)
+    {
+        Options = options ?? new FileSystemOptions();
+        Time = time ?? TimeProvider.System;
+        MountPointOptions point = new() { Name = "data", Source = "memory://" };
+        Node = Node.Open(
+            new NodeOptions
+            {
+                MountPoints = [mount is null ? point : mount(point)],
+                Tiers = [new TierOptions { Directory = Directory["tier"], QuotaBytes = quotaBytes, PageSizeBytes = 64 << 10 }],
+                Fill = new FillOptions { RetryBaseDelay = TimeSpan.FromMilliseconds(1), RetryMaxDelay = TimeSpan.FromMilliseconds(2), MaxAttempts = 2 },
+                MemoryLimitBytes = 256 << 20,
+            },
+            _ => new FaultyUnderStore(Memory, Plan, Time),
+            Time);
+        FileSystem = Make();
+        if (withKernel)
+        {
+            Kernel = new FakeKernel(FileSystem, passthrough);
+        }
+    }
+
+    internal TempDirectory Directory { get; } = new();
+
+    internal InMemoryUnderStore Memory { get; } = new();
+
+    internal FaultPlan Plan { get; } = new();
+
+    internal TimeProvider Time { get; }
+
+    internal FileSystemOptions Options { get; }
+
+    internal Node Node { get; }
+
+    internal IFileMountPoint Mount => Node.FindFiles("data")!;
+
+    internal InodeRegion Region { get; } = InodeRegion.Allocate(20_000);
+
+    internal MountedFileSystem FileSystem { get; private set; }
+
+    internal FakeKernel Kernel { get; private set; } = null!;
+
+    /// <summary>As after a kill -9: the process is another one, the memory of the table is the same.</summary>
+    internal void Restart()
+    {
+        bool passthrough = Kernel.HasPassthrough;
+        FileSystem = Make();
+        Kernel = new FakeKernel(FileSystem, passthrough);
+    }
+
+    internal void RestartWithoutKernel() => FileSystem = Make();
+
+    public async ValueTask DisposeAsync()
+    {
+        Kernel?.Dispose();
+        FileSystem.Dispose();
+        await Node.DisposeAsync();
+        Region.Dispose();
+        Directory.Dispose();
+    }
+
+    internal async Task LoadAsync(params string[] paths)
+    {
+        foreach (string path in paths)
+        {
+            await Mount.BringAsync(await Mount.StatAsync(path, null, CancellationToken.None), CancellationToken.None);
+        }
+    }
+
+    internal void AssertContent(string key, long offset, byte[] actual)
+    {
+        ObjectStat stat = Memory.Peek(key)!;
+        Assert.Equal(-1, InMemoryUnderStore.PatternOf(stat).FirstMismatch(offset, actual));
+    }
+
+    private MountedFileSystem Make() => new(Mount, Options, Region, NullLogger.Instance, Time);
+}
