@@ -8,7 +8,7 @@ using Forebay.Engine.Reading;
 namespace Forebay.Engine;
 
 /// <summary>One mount point at work: its metadata, its fills and its figures over the node's cache.</summary>
-internal sealed class MountPoint : IMountPoint, IAsyncDisposable
+internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
 {
     private const int FirstRangeBytes = 1 << 20;
     private readonly PageCache _cache;
@@ -16,6 +16,7 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
     private readonly SingleFlight<string, Opening> _openings = new(StringComparer.Ordinal);
     private readonly StripedCounter _hitBytes = new();
     private readonly StripedCounter _missBytes = new();
+    private Action<string>? _forgottenWatchers;
 
     internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time)
     {
@@ -25,6 +26,7 @@ internal sealed class MountPoint : IMountPoint, IAsyncDisposable
         _cache = cache;
         _store = RetryingUnderStore.Compose(store, options, fill, Counters, time);
         Metadata = new MetadataCache(_store, options, time);
+        Metadata.Forgotten = RaiseForgotten;
         FillContext = new FillContext(_store, Metadata, fill, buffers, time);
         Fills = fills;
         PassThroughBuffers = passThrough;

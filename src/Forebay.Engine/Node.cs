@@ -92,6 +92,9 @@ public sealed class Node : INode, IAsyncDisposable
     /// <inheritdoc/>
     public IMountPoint? Find(string name) => _byName.GetValueOrDefault(name);
 
+    /// <summary>Finds a mount point as a file system sees it; null when there is none of that name.</summary>
+    public IFileMountPoint? FindFiles(string name) => _byName.GetValueOrDefault(name);
+
     /// <inheritdoc/>
     public NodeStatus GetStatus() => new()
     {

@@ -16,6 +16,7 @@ public sealed partial class ArchitectureTests
         ["UnderStores"] = ["Core"],
         ["Engine"] = ["Core", "Caching"],
         ["Fuse"] = ["Core"],
+        ["FileSystem"] = ["Core", "Engine", "Fuse"],
         ["S3"] = ["Core", "Engine"],
         ["Admin"] = ["Core", "Engine"],
         ["Cli"] = ["Core", "Caching", "UnderStores", "Engine", "S3", "Admin"],

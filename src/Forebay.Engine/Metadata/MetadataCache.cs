@@ -141,6 +141,7 @@ internal sealed partial class MetadataCache : IDisposable
 
         DetachFlights(key, isPrefix: false);
         _listings.DropKey(key);
+        Forgotten?.Invoke(key);
     }
 
     /// <summary>
@@ -184,6 +185,8 @@ internal sealed partial class MetadataCache : IDisposable
         {
             _listings.DropKey(keyOrPrefix);
         }
+
+        Forgotten?.Invoke(keyOrPrefix);
     }
 
     /// <summary>Stops read-ahead and probes.</summary>

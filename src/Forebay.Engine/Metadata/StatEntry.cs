@@ -82,6 +82,9 @@ internal sealed class StatEntry
     public object? CompareExchangeAttachment(object? value, object? comparand)
         => Interlocked.CompareExchange(ref _attachment, value, comparand);
 
+    /// <summary>Timestamp from which on it is not believed without asking.</summary>
+    internal long ExpiresAt => Volatile.Read(ref _expiresAt);
+
     internal bool IsFreshAt(long timestamp) => timestamp < Volatile.Read(ref _expiresAt);
 
     internal bool IsRefreshed => Volatile.Read(ref _expiresAt) == Refreshed;

@@ -5,7 +5,7 @@ namespace Forebay.Engine.Reading;
 
 /// <summary>
 /// Keeps ranges ahead of one sequential reader under way: as many as the reader's share allows, up to the end of what it said it wants, or, where it
-/// said nothing, up to a window that doubles while it reads on and closes when it jumps. Whenever a range ends the next one starts, also while the reader waits.
+/// said nothing, up to a window that grows while it reads on and closes when it jumps. Whenever a range ends the next one starts, also while the reader waits.
 /// </summary>
 /// <remarks>Thread-safe. Holds an interest in each fill it started or joined until that ends or it is disposed.</remarks>
 internal sealed class ReadAhead : IDisposable
@@ -18,6 +18,7 @@ internal sealed class ReadAhead : IDisposable
     private readonly string? _requestId;
     private readonly long _wantedEnd;
     private readonly bool _isHinted;
+    private readonly int _growth;
     private readonly List<RangeFill> _running = [];
     private long _position;
     private long _frontier;
@@ -32,8 +33,10 @@ internal sealed class ReadAhead : IDisposable
     /// <param name="position">The reader's position.</param>
     /// <param name="wantedEnd">End of what the reader will read; null when unknown.</param>
     /// <param name="requestId">Identifies the causing request.</param>
-    internal ReadAhead(FillTable fills, FillContext context, CacheFile file, long position, long? wantedEnd, string? requestId)
+    /// <param name="growth">What the window of a reader that goes on is multiplied with, &gt; 1.</param>
+    internal ReadAhead(FillTable fills, FillContext context, CacheFile file, long position, long? wantedEnd, string? requestId, int growth = 2)
     {
+        _growth = growth;
         _fills = fills;
         _context = context;
         _file = file;
@@ -68,7 +71,7 @@ internal sealed class ReadAhead : IDisposable
                 }
                 else if (pages == 1 || end / pageSize > firstPage)
                 {
-                    _windowBytes = Math.Min(Math.Max(pageSize, _windowBytes * 2), LargestWindowBytes);
+                    _windowBytes = Math.Min(Math.Max(pageSize, _windowBytes * _growth), LargestWindowBytes);
                 }
             }
 

@@ -1,0 +1,187 @@
+using System.Text;
+using Forebay.Core;
+
+namespace Forebay.Engine.Metadata;
+
+/// <content>Names as a file system sees them. Keys are full keys without a trailing slash.</content>
+internal sealed partial class MetadataCache
+{
+    private const int ResolvePage = 100;
+
+    /// <summary>Called after a refresh or invalidation with the full key or prefix; under no lock.</summary>
+    public Action<string>? Forgotten { get; set; }
+
+    /// <summary>What a name means, from what is known and fresh.</summary>
+    public bool TryResolve(string key, NameDetail detail, out ResolvedName answer)
+    {
+        long now = _time.GetTimestamp();
+        bool? isDirectory = IsDirectory(key, now, out long directoryExpiresAt);
+        bool needsHeaders = detail == NameDetail.Headers;
+        if (isDirectory == true)
+        {
+            StatEntry? hidden = TryGet(key);
+            answer = new ResolvedName(hidden?.Stat, IsDirectory: true, Remaining(directoryExpiresAt, now));
+            return true;
+        }
+
+        StatEntry? entry = isDirectory is null ? null : TryGet(key, needsHeaders) ?? TryGetFromListing(key, needsHeaders);
+        if (entry is null)
+        {
+            answer = default;
+            return false;
+        }
+
+        long expiresAt = entry.ExpiresAt;
+        if (entry.IsNegative || !_options.Immutable)
+        {
+            expiresAt = Math.Min(expiresAt, directoryExpiresAt);
+        }
+
+        answer = new ResolvedName(entry.Stat, IsDirectory: false, Remaining(expiresAt, now));
+        return true;
+    }
+
+    /// <summary>What a name means, asking where it is not known: one listing of the names that begin with it, and beside it its headers.</summary>
+    public ValueTask<ResolvedName> ResolveAsync(string key, NameDetail detail, string? requestId, CancellationToken cancellationToken)
+        => TryResolve(key, detail, out ResolvedName answer)
+            ? new ValueTask<ResolvedName>(answer)
+            : ResolveMissAsync(key, detail, requestId, cancellationToken);
+
+    /// <summary>How long a page of a directory may be believed: as long as the stretches of its first and last name.</summary>
+    public TimeSpan FreshnessOf(string prefix, string? after, ListPage page, int cut)
+    {
+        long now = _time.GetTimestamp();
+        string first = after ?? prefix;
+        string last = page.Entries.Count == 0 ? first : prefix[..cut] + page.Entries[^1].Name;
+        long expiresAt = Math.Min(ExpiryAt(prefix, first, now), ExpiryAt(prefix, last, now));
+        return Remaining(expiresAt, now);
+    }
+
+    private async ValueTask<ResolvedName> ResolveMissAsync(string key, NameDetail detail, string? requestId, CancellationToken cancellationToken)
+    {
+        // Beside the listing, so that a cold name costs one round trip; a listing that is known already makes it needless.
+        Task<StatEntry>? head = detail != NameDetail.Listed && IsDirectory(key, _time.GetTimestamp(), out _) is null
+            ? GetAsync(key, requireHeaders: true, requestId, cancellationToken).AsTask()
+            : null;
+        bool isDirectory;
+        ObjectStat? stat;
+        try
+        {
+            (isDirectory, stat) = await ListNameAsync(key, requestId, cancellationToken);
+        }
+        catch (ForebayException error) when (error.Kind == ErrorKind.AccessDenied)
+        {
+            // Credentials that may read but not list: names are objects, directories cannot be seen.
+            StatEntry only = await (head ?? GetAsync(key, detail != NameDetail.Listed, requestId, cancellationToken).AsTask());
+            return new ResolvedName(only.Stat, IsDirectory: false, Remaining(only.ExpiresAt, _time.GetTimestamp()));
+        }
+        catch
+        {
+            Forget(head);
+            throw;
+        }
+
+        if (isDirectory || stat is null)
+        {
+            Forget(head);
+        }
+        else if (head is not null || detail == NameDetail.Headers)
+        {
+            StatEntry entry = await (head ?? GetAsync(key, requireHeaders: true, requestId, cancellationToken).AsTask());
+            stat = entry.Stat;
+        }
+
+        return TryResolve(key, NameDetail.Listed, out ResolvedName known) && known.IsDirectory == isDirectory && known.Object?.Token == stat?.Token
+            ? known with { Object = stat }
+            : new ResolvedName(stat, isDirectory, TimeSpan.Zero);
+    }
+
+    private async ValueTask<(bool IsDirectory, ObjectStat? Stat)> ListNameAsync(string key, string? requestId, CancellationToken cancellationToken)
+    {
+        string asDirectory = key + "/";
+        ListPage page = await ListAsync(new ListQuery(key, "/", null, ResolvePage), requestId, cancellationToken);
+        ObjectStat? stat = null;
+        bool isDirectory = false;
+        foreach (ListEntry entry in page.Entries)
+        {
+            if (entry.Stat is { } found && string.Equals(entry.Name, key, StringComparison.Ordinal))
+            {
+                stat = found;
+            }
+
+            isDirectory |= string.Equals(entry.Name, asDirectory, StringComparison.Ordinal);
+        }
+
+        if (!isDirectory && page.IsTruncated && KeyOrder.Compare(page.Entries[^1].Name, asDirectory) < 0)
+        {
+            // '.' is the character before '/': behind "key.…" the next name is "key/", if there is one.
+            ListPage rest = await ListAsync(new ListQuery(key, "/", key + ".\U0010FFFF", ResolvePage), requestId, cancellationToken);
+            isDirectory = rest.Entries.Any(entry => string.Equals(entry.Name, asDirectory, StringComparison.Ordinal));
+        }
+
+        return (isDirectory, stat);
+    }
+
+    /// <summary>Whether keys lie below <c>key/</c>; null when that is not known.</summary>
+    private bool? IsDirectory(string key, long now, out long expiresAt)
+    {
+        byte[] below = Encoding.UTF8.GetBytes(key + "/");
+        string parent = key[..(key.LastIndexOf('/') + 1)];
+        return ShowsBelow(_listings.Flat, below, now, out expiresAt)
+            ?? ShowsBelow(parent, below, now, out expiresAt)
+            ?? ShowsBelow(key, below, now, out expiresAt)
+            ?? (ShowsBelow(key + "/", below, now, out expiresAt) == true ? true : null);
+    }
+
+    private bool? ShowsBelow(string prefix, byte[] below, long now, out long expiresAt)
+    {
+        expiresAt = 0;
+        return _listings.TryGetDelimited(prefix, "/", out ListingSpace? space) ? ShowsBelow(space, below, now, out expiresAt) : null;
+    }
+
+    private bool? ShowsBelow(ListingSpace space, byte[] below, long now, out long expiresAt)
+    {
+        expiresAt = 0;
+        if (_listings.Find(space, below, now, allowExpired: false) is not { } segment)
+        {
+            return null;
+        }
+
+        var cursor = new PackedCursor(segment.Entries, new byte[segment.Entries.LongestName]);
+        byte[]? end = KeyBytes.EndOfPrefix(below);
+        if (cursor.Seek(below) && cursor.Name.StartsWith(below) && KeyBytes.IsBefore(cursor.Name, segment.Upper))
+        {
+            expiresAt = _options.Immutable ? Never : segment.ExpiresAt;
+            return true;
+        }
+
+        if (segment.Upper is { } upper && KeyBytes.IsBefore(upper, end))
+        {
+            return null;
+        }
+
+        expiresAt = ExpiryOf(isPositive: false, segment.AsOf);
+        return now < expiresAt ? false : null;
+    }
+
+    private long ExpiryAt(string prefix, string name, long now)
+    {
+        byte[] position = Encoding.UTF8.GetBytes(name);
+        ListingSegment? segment = _listings.Find(_listings.Flat, position, now, allowExpired: false);
+        if (segment is null && _listings.TryGetDelimited(prefix, "/", out ListingSpace? space))
+        {
+            segment = _listings.Find(space, position, now, allowExpired: false);
+        }
+
+        return segment?.ExpiresAt ?? 0;
+    }
+
+    private TimeSpan Remaining(long expiresAt, long now)
+        => expiresAt == Never ? TimeSpan.MaxValue
+            : expiresAt <= now ? TimeSpan.Zero
+            : _time.GetElapsedTime(now, expiresAt);
+
+    /// <summary>Nobody wants the answer any more; a failure of it is not to be reported as unobserved.</summary>
+    private static void Forget(Task? question)
+        => _ = question?.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+}

@@ -1,0 +1,77 @@
+using Forebay.Core;
+using Forebay.Fuse;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.FileSystem;
+
+/// <summary>Turns failures into what programs are told, and says why in the log: ten lines a second, then a count. Thread-safe.</summary>
+internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
+{
+    private const int LinesPerSecond = 10;
+    private readonly Lock _lock = new();
+    private long _count;
+    private long _second;
+    private int _lines;
+    private long _suppressed;
+
+    /// <summary>Failures that are ours or the source's.</summary>
+    internal long Count => Interlocked.Read(ref _count);
+
+    /// <summary>Says why in the log where somebody should know.</summary>
+    /// <param name="operation">What was done.</param>
+    /// <param name="path">To what.</param>
+    /// <param name="error">What happened.</param>
+    /// <param name="isInterrupted">The program does not wait any more.</param>
+    /// <returns>Positive errno.</returns>
+    internal int Report(string operation, string path, Exception error, bool isInterrupted)
+    {
+        switch (error)
+        {
+            case OperationCanceledException when isInterrupted:
+                return Errno.EINTR;
+            case OperationCanceledException:
+                Warn(operation, path, Errno.EIO, "it took longer than the request timeout");
+                return Errno.EIO;
+            case ForebayException known when !ErrnoMap.IsFailure(known.Kind):
+                FileSystemLog.Ended(logger, operation, path, ErrnoMap.Of(known.Kind), known.Message);
+                return ErrnoMap.Of(known.Kind);
+            case ForebayException known:
+                Warn(operation, path, ErrnoMap.Of(known.Kind), known.Message);
+                return ErrnoMap.Of(known.Kind);
+            default:
+                Interlocked.Increment(ref _count);
+                FileSystemLog.Broken(logger, operation, path, error);
+                return Errno.EIO;
+        }
+    }
+
+    private void Warn(string operation, string path, int errno, string reason)
+    {
+        Interlocked.Increment(ref _count);
+        long suppressed = 0;
+        lock (_lock)
+        {
+            long second = time.GetTimestamp() / time.TimestampFrequency;
+            if (second != _second)
+            {
+                _second = second;
+                _lines = 0;
+                suppressed = _suppressed;
+                _suppressed = 0;
+            }
+
+            if (++_lines > LinesPerSecond)
+            {
+                _suppressed++;
+                return;
+            }
+        }
+
+        if (suppressed > 0)
+        {
+            FileSystemLog.MoreFailed(logger, suppressed);
+        }
+
+        FileSystemLog.Failed(logger, operation, path, errno, reason);
+    }
+}

@@ -1,0 +1,291 @@
+using System.Text;
+using Forebay.Core;
+using Forebay.Engine;
+using Forebay.Fuse;
+
+namespace Forebay.FileSystem;
+
+/// <content>Names, attributes, links, extended attributes.</content>
+public sealed partial class MountedFileSystem
+{
+    private const int MostLinkBytes = 4095;
+    private static readonly byte[] XattrNames = Encoding.ASCII.GetBytes("user.forebay.etag\0user.forebay.version\0user.forebay.cached\0");
+
+    /// <inheritdoc/>
+    public override void Lookup(FuseRequest request, ReadOnlySpan<byte> name)
+    {
+        ulong parent = request.NodeId;
+        if (name.Length > InodeTable.MostNameBytes)
+        {
+            request.ReplyError(Errno.ENAMETOOLONG);
+            return;
+        }
+
+        string? directory = _table.PathOf(parent);
+        if (directory is null)
+        {
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        string? path = NameRules.Join(directory, name);
+        if (path is null)
+        {
+            request.ReplyError(Errno.ENOENT);
+            return;
+        }
+
+        if (_mount.TryResolve(path, _detail, out ResolvedName answer))
+        {
+            ReplyResolved(request, parent, name, path, answer);
+            return;
+        }
+
+        _ = LookupColdAsync(request, parent, name.ToArray(), directory, path);
+    }
+
+    /// <inheritdoc/>
+    public override void Forget(ReadOnlySpan<FuseForgetOne> forgets)
+    {
+        foreach (ref readonly FuseForgetOne forget in forgets)
+        {
+            if (_table.Forget(forget.NodeId, forget.Lookups) != 0)
+            {
+                _backings.Drop(forget.NodeId);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void GetAttr(FuseRequest request, in FuseGetAttrIn arguments)
+    {
+        if (!_table.TryGet(request.NodeId, out InodeView view))
+        {
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        var reply = new FuseAttrOut { Attr = _attributes.Of(view) };
+        reply.SetValidity(AttributeValidity(view));
+        request.ReplyAttr(reply);
+    }
+
+    /// <inheritdoc/>
+    public override void Statx(FuseRequest request, in FuseStatxIn arguments)
+    {
+        if (!_table.TryGet(request.NodeId, out InodeView view))
+        {
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        var reply = new FuseStatxOut { Statx = AttributeWriter.ToStatx(_attributes.Of(view)) };
+        reply.SetValidity(AttributeValidity(view));
+        request.ReplyStatx(reply);
+    }
+
+    /// <inheritdoc/>
+    public override void ReadLink(FuseRequest request)
+    {
+        if (!_table.TryGet(request.NodeId, out InodeView view) || _table.StatOf(request.NodeId) is not { } stat)
+        {
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        if (view.Kind != InodeKind.SymbolicLink || stat.Length is 0 or > MostLinkBytes)
+        {
+            request.ReplyError(Errno.EINVAL);
+            return;
+        }
+
+        _ = ReadLinkAsync(request, stat);
+    }
+
+    /// <inheritdoc/>
+    public override void StatFs(FuseRequest request)
+    {
+        // A bucket has no size; programs that ask whether there is room must not be told that there is none.
+        const ulong Blocks = 1UL << 38;
+        request.ReplyStatFs(new FuseStatfs
+        {
+            Blocks = Blocks,
+            FreeBlocks = Blocks,
+            AvailableBlocks = Blocks,
+            Files = (ulong)_table.Capacity,
+            FreeFiles = (ulong)(_table.Capacity - _table.Count),
+            BlockSize = 1 << 20,
+            FragmentSize = 4096,
+            NameLength = InodeTable.MostNameBytes,
+        });
+    }
+
+    /// <inheritdoc/>
+    public override void Access(FuseRequest request, uint mask)
+    {
+        const uint Write = 2;
+        if ((mask & Write) != 0)
+        {
+            request.ReplyError(Errno.EROFS);
+            return;
+        }
+
+        request.ReplyEmpty();
+    }
+
+    /// <inheritdoc/>
+    public override void GetXattr(FuseRequest request, ReadOnlySpan<byte> name, uint size)
+    {
+        ReadOnlySpan<byte> own = name.StartsWith("user.forebay."u8) ? name["user.forebay.".Length..] : default;
+        if (own.IsEmpty || _table.StatOf(request.NodeId) is not { } stat)
+        {
+            request.ReplyError(Errno.ENODATA);
+            return;
+        }
+
+        string? value = own.SequenceEqual("etag"u8) ? stat.ETag
+            : own.SequenceEqual("version"u8) ? stat.Token.Value
+            : own.SequenceEqual("cached"u8) ? _mount.CachedBytesOf(stat).ToString(System.Globalization.CultureInfo.InvariantCulture)
+            : null;
+        if (value is null)
+        {
+            request.ReplyError(Errno.ENODATA);
+            return;
+        }
+
+        request.ReplyXattr(Encoding.UTF8.GetBytes(value), size);
+    }
+
+    /// <inheritdoc/>
+    public override void ListXattr(FuseRequest request, uint size)
+        => request.ReplyXattr(_table.TryGet(request.NodeId, out InodeView view) && view.Kind != InodeKind.Directory ? XattrNames : default, size);
+
+    private async Task LookupColdAsync(FuseRequest request, ulong parent, byte[] name, string directory, string path)
+    {
+        try
+        {
+            using RequestDeadline deadline = Deadline(request);
+            await _surveys.OnMissAsync(directory, deadline.Token);
+            ResolvedName answer = await _mount.ResolveAsync(path, _detail, requestId: null, deadline.Token);
+            ReplyResolved(request, parent, name, path, answer);
+        }
+        catch (Exception error)
+        {
+            Fail(request, "lookup", path, error);
+        }
+    }
+
+    private void ReplyResolved(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, string path, in ResolvedName answer)
+    {
+        if (!answer.Exists)
+        {
+            ReplyAbsent(request, answer.FreshFor);
+            return;
+        }
+
+        if (answer is { IsDirectory: true, Object: { } hidden })
+        {
+            _streams.CountHidden(_logger, hidden.Key);
+        }
+
+        if (!TryLookUp(request, parent, name, answer.IsDirectory ? null : answer.Object, out InodeView view))
+        {
+            ReplyNoRoom(request, parent);
+            return;
+        }
+
+        FuseEntryOut entry = EntryOf(view, answer.FreshFor);
+        request.ReplyEntry(entry);
+    }
+
+    private bool TryLookUp(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, ObjectStat? stat, out InodeView view)
+    {
+        InodeKind kind = InodeKind.Directory;
+        InodeAttributes attributes = stat is null ? DirectoryAttributes : ObjectAttributeReader.Read(stat, _options.ObjectAttributes, out kind);
+        return _table.TryLookUp(parent, name, kind, stat, attributes, request.Unique, request.IsRepeated, out view);
+    }
+
+    private InodeAttributes DirectoryAttributes
+        => new(InodeAttributes.Unknown, InodeAttributes.Unknown, InodeAttributes.Unknown, _table.CreatedTicks);
+
+    private FuseEntryOut EntryOf(in InodeView view, TimeSpan freshFor)
+    {
+        var entry = new FuseEntryOut { NodeId = view.NodeId, Attr = _attributes.Of(view) };
+        entry.SetValidity(Least(_options.EntryTimeout, freshFor), Least(_options.AttributeTimeout, freshFor));
+        return entry;
+    }
+
+    private void ReplyAbsent(FuseRequest request, TimeSpan freshFor)
+    {
+        TimeSpan validity = Least(_options.NegativeTimeout, freshFor);
+        if (validity <= TimeSpan.Zero)
+        {
+            request.ReplyError(Errno.ENOENT);
+            return;
+        }
+
+        var absent = default(FuseEntryOut);
+        absent.SetValidity(validity, TimeSpan.Zero);
+        request.ReplyEntry(absent);
+    }
+
+    private void ReplyNoRoom(FuseRequest request, ulong parent)
+    {
+        if (!_table.TryGet(parent, out _))
+        {
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        if (Interlocked.Exchange(ref _toldFull, 1) == 0)
+        {
+            FileSystemLog.TableFull(_logger, _table.Capacity);
+        }
+
+        request.ReplyError(Errno.ENOMEM);
+    }
+
+    /// <summary>What an inode shows never changes, but its name may come to mean another: so long as that is surely not so.</summary>
+    private TimeSpan AttributeValidity(in InodeView view)
+    {
+        if (view.NodeId == InodeTable.Root)
+        {
+            return _options.AttributeTimeout;
+        }
+
+        if (view.IsOutdated || _table.PathOf(view.NodeId) is not { } path || !_mount.TryResolve(path, NameDetail.Listed, out ResolvedName answer))
+        {
+            return TimeSpan.Zero;
+        }
+
+        return IsCurrent(view, answer) ? Least(_options.AttributeTimeout, answer.FreshFor) : TimeSpan.Zero;
+    }
+
+    private bool IsCurrent(in InodeView view, in ResolvedName answer)
+        => view.Kind == InodeKind.Directory
+            ? answer.IsDirectory
+            : !answer.IsDirectory && answer.Object is { } now && _table.StatOf(view.NodeId) is { } then && now.Token == then.Token && now.Length == then.Length;
+
+    private async Task ReadLinkAsync(FuseRequest request, ObjectStat stat)
+    {
+        try
+        {
+            using RequestDeadline deadline = Deadline(request);
+            using IFileReader reader = _mount.OpenVersion(stat, requestId: null);
+            byte[] target = new byte[stat.Length];
+            int count = await reader.ReadAsync(0, target, deadline.Token);
+            ReadOnlySpan<byte> text = target.AsSpan(0, count).TrimEnd((byte)0);
+            if (text.IsEmpty || text.Contains((byte)0))
+            {
+                request.ReplyError(Errno.EINVAL);
+                return;
+            }
+
+            request.ReplyData(text);
+        }
+        catch (Exception error)
+        {
+            Fail(request, "readlink", stat.Key, error);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+using Forebay.Core;
+using Forebay.Engine;
+using Forebay.Fuse;
+
+namespace Forebay.FileSystem;
+
+/// <content>Open files.</content>
+public sealed partial class MountedFileSystem
+{
+    private const uint AccessModeMask = 3;
+    private const uint Truncate = 0x200;
+    private const uint SeekData = 3;
+    private const uint SeekHole = 4;
+    private readonly Lock[] _openStripes = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
+    private long _passthroughOpens;
+    private long _cachedOpens;
+    private long _staleOpens;
+
+    /// <inheritdoc/>
+    public override void Open(FuseRequest request, in FuseOpenIn arguments)
+    {
+        if ((arguments.Flags & (AccessModeMask | Truncate)) != 0)
+        {
+            request.ReplyError(Errno.EROFS);
+            return;
+        }
+
+        ulong nodeId = request.NodeId;
+        if (!_table.TryGet(nodeId, out InodeView view) || _table.StatOf(nodeId) is not { } stat)
+        {
+            request.ReplyError(view.Kind == InodeKind.Directory ? Errno.EISDIR : Errno.ESTALE);
+            return;
+        }
+
+        if (IsOutdated(view, stat))
+        {
+            Interlocked.Increment(ref _staleOpens);
+            request.ReplyError(Errno.ESTALE);
+            return;
+        }
+
+        if (!TryOpen(request, view, stat, out FuseOpenOut opened))
+        {
+            request.ReplyError(Errno.ENOMEM);
+            return;
+        }
+
+        request.ReplyOpen(opened);
+    }
+
+    /// <inheritdoc/>
+    public override void Read(FuseRequest request, in FuseReadIn arguments)
+    {
+        OpenFile? file = _files.Find(arguments.Handle);
+        if (file is null)
+        {
+            request.ReplyError(Errno.EBADF);
+            return;
+        }
+
+        long offset = (long)arguments.Offset;
+        int size = (int)Math.Clamp(file.Stat.Length - offset, 0, arguments.Size);
+        if (offset < 0 || size == 0)
+        {
+            request.ReplyData(default);
+            return;
+        }
+
+        IFileReader? reader = file.Begin();
+        if (reader is null)
+        {
+            request.ReplyError(Errno.EBADF);
+            return;
+        }
+
+        if (reader.TryGetSegment(offset, size, out FileSegment segment))
+        {
+            int errno = request.TryReplyFile(segment.File!, segment.Offset, size);
+            segment.Dispose();
+            if (errno == 0)
+            {
+                _files.CountHot(size);
+                file.End();
+                return;
+            }
+
+            reader.ReportUnreadable();
+        }
+
+        _ = ReadColdAsync(request, file, reader, offset, size);
+    }
+
+    /// <inheritdoc/>
+    public override void Release(FuseRequest request, in FuseReleaseIn arguments)
+    {
+        _files.Close(arguments.Handle);
+        if (_table.TryGetHandle(arguments.Handle, out HandleView view))
+        {
+            lock (StripeOf(view.NodeId))
+            {
+                if (_table.Close(arguments.Handle, out ulong nodeId, out _))
+                {
+                    _backings.OnLastClose(nodeId);
+                    if (!_table.TryGet(nodeId, out InodeView left) || left.IsOutdated)
+                    {
+                        _backings.Drop(nodeId);
+                    }
+                }
+            }
+        }
+
+        request.ReplyEmpty();
+    }
+
+    /// <inheritdoc/>
+    public override void Flush(FuseRequest request, in FuseFlushIn arguments) => request.ReplyEmpty();
+
+    /// <inheritdoc/>
+    public override void Lseek(FuseRequest request, in FuseLseekIn arguments)
+    {
+        if (_files.Find(arguments.Handle) is not { } file)
+        {
+            request.ReplyError(Errno.EBADF);
+            return;
+        }
+
+        // An object has no holes; those of its cache file are nobody's business.
+        ulong length = (ulong)file.Stat.Length;
+        if (arguments.Whence is not (SeekData or SeekHole))
+        {
+            request.ReplyError(Errno.EINVAL);
+            return;
+        }
+
+        if (arguments.Offset >= length)
+        {
+            request.ReplyError(Errno.ENXIO);
+            return;
+        }
+
+        request.ReplyLseek(arguments.Whence == SeekData ? arguments.Offset : length);
+    }
+
+    /// <summary>True when the name is known to stand for another version now; the kernel looks it up anew then.</summary>
+    private bool IsOutdated(in InodeView view, ObjectStat stat)
+    {
+        if (view.IsOutdated)
+        {
+            return true;
+        }
+
+        if (!_mount.TryResolve(stat.Key, NameDetail.Listed, out ResolvedName answer) || IsCurrent(view, answer))
+        {
+            return false;
+        }
+
+        _table.SetOutdated(view.NodeId);
+        return true;
+    }
+
+    private bool TryOpen(FuseRequest request, in InodeView view, ObjectStat stat, out FuseOpenOut opened)
+    {
+        lock (StripeOf(view.NodeId))
+        {
+            opened = default;
+            _ = _table.TryGet(view.NodeId, out InodeView now);
+            int backing = 0;
+            OpenMode mode = now.Opens > 0 ? now.OpenMode : _options.DirectIo ? OpenMode.Direct : OpenMode.Cached;
+            if (now.Opens > 0 ? mode == OpenMode.Passthrough : WantsPassthrough(stat))
+            {
+                backing = now.Opens > 0 ? now.BackingId : _backings.Open(view.NodeId, stat);
+                mode = backing != 0 ? OpenMode.Passthrough : mode;
+            }
+
+            if (!(request.IsRepeated && _table.TryFindRepeated(request.Unique, view.NodeId, out ulong handle))
+                && !_table.TryOpen(view.NodeId, isDirectory: false, mode, request.Unique, out handle, out _))
+            {
+                if (backing != 0 && now.Opens == 0)
+                {
+                    _backings.OnLastClose(view.NodeId);
+                }
+
+                return false;
+            }
+
+            if (mode == OpenMode.Passthrough)
+            {
+                Interlocked.Increment(ref _passthroughOpens);
+            }
+            else
+            {
+                Interlocked.Increment(ref _cachedOpens);
+                _files.Add(handle, stat);
+            }
+
+            // Pages of an inode are those of its version for ever, so they always stay. Nothing is ever dirty: no FLUSH at each close.
+            FuseOpenFlags flags = FuseOpenFlags.NoFlush | mode switch
+            {
+                OpenMode.Passthrough => FuseOpenFlags.Passthrough,
+                OpenMode.Direct => FuseOpenFlags.DirectIo,
+                _ => FuseOpenFlags.KeepCache,
+            };
+            opened = new FuseOpenOut { Handle = handle, Flags = (uint)flags, BackingId = backing };
+            return true;
+        }
+    }
+
+    private bool WantsPassthrough(ObjectStat stat)
+        => _options is { Passthrough: true, DirectIo: false } && stat.Length > 0 && stat.Length >= _options.PassthroughFromBytes;
+
+    private Lock StripeOf(ulong nodeId) => _openStripes[nodeId % (uint)_openStripes.Length];
+
+    private async Task ReadColdAsync(FuseRequest request, OpenFile file, IFileReader reader, long offset, int size)
+    {
+        // The session's thread goes back to the device: verifying a page or sending a request takes time.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        try
+        {
+            _prefetch.OnColdRead(file.Stat, _streams.WasListed(request.NodeId));
+            using RequestDeadline deadline = Deadline(request);
+            await _files.WaitingReads.WaitAsync(deadline.Token);
+            try
+            {
+                await ReadIntoBufferAsync(request, reader, offset, size, deadline.Token);
+                _files.CountCold(size);
+            }
+            finally
+            {
+                _files.WaitingReads.Release();
+            }
+        }
+        catch (Exception error)
+        {
+            if (error is ForebayException { Kind: ErrorKind.StaleVersion })
+            {
+                _table.SetOutdated(request.NodeId);
+            }
+
+            Fail(request, "read", file.Stat.Key, error);
+        }
+        finally
+        {
+            file.End();
+        }
+    }
+
+    private static async Task ReadIntoBufferAsync(FuseRequest request, IFileReader reader, long offset, int size, CancellationToken cancellationToken)
+    {
+        FuseReplyBuffer buffer = request.RentBuffer();
+        int count;
+        try
+        {
+            count = await reader.ReadAsync(offset, buffer.Memory[..size], cancellationToken);
+            if (count < size)
+            {
+                throw new ForebayException(ErrorKind.Corrupt, $"only {count} of {size} bytes at {offset} could be read");
+            }
+        }
+        catch
+        {
+            buffer.Return();
+            throw;
+        }
+
+        request.ReplyBuffer(buffer, count);
+    }
+}

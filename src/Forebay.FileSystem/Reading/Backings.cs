@@ -1,0 +1,186 @@
+using Forebay.Core;
+using Forebay.Engine;
+using Microsoft.Extensions.Logging;
+
+namespace Forebay.FileSystem;
+
+/// <summary>
+/// Cache files that the kernel reads itself. Each holds a reference on its file, so that it counts against the quota and is not evicted; after the last
+/// close a bounded number of them is kept ready, since handing a file over costs more than an open. Thread-safe.
+/// </summary>
+/// <remarks>
+/// The kernel wants one id for all opens of an inode, and keeps ids over this process: they are in the inode table before they are used, and taken
+/// over from there. The id goes back only when nothing of the inode is open.
+/// </remarks>
+internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxIdle, ILogger logger) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ulong, Backing> _byNode = [];
+    private readonly LinkedList<Backing> _idle = [];
+    private IKernelCache? _kernel;
+    private volatile bool _isAvailable;
+    private int _count;
+
+    /// <summary>False when the kernel takes no files.</summary>
+    internal bool IsAvailable => _isAvailable;
+
+    /// <summary>Files the kernel holds.</summary>
+    internal int Count => Volatile.Read(ref _count);
+
+    /// <summary>Takes over what a killed process had handed out.</summary>
+    /// <returns>Files taken over.</returns>
+    internal int Connect(IKernelCache kernel)
+    {
+        List<InodeView> known = table.WithBacking();
+        lock (_lock)
+        {
+            _kernel = kernel;
+            _isAvailable = kernel.HasPassthrough;
+            foreach (InodeView view in known)
+            {
+                // Without the file (evicted by a fault, or its directory is another one now) the open handles still read what the kernel holds.
+                bool hasFile = Take(view.NodeId, out FileSegment file);
+                var backing = new Backing(view.NodeId, view.BackingId, file);
+                _byNode[view.NodeId] = backing;
+                if (view.Opens == 0)
+                {
+                    if (!hasFile)
+                    {
+                        Close(backing);
+                        continue;
+                    }
+
+                    backing.Idle = _idle.AddLast(backing);
+                }
+            }
+
+            Trim();
+            _count = _byNode.Count;
+            return _count;
+        }
+    }
+
+    /// <summary>The id of an inode that is about to be opened, handing its file over if it is whole; 0 when it is not.</summary>
+    internal int Open(ulong nodeId, ObjectStat stat)
+    {
+        lock (_lock)
+        {
+            if (!_isAvailable)
+            {
+                return 0;
+            }
+
+            if (_byNode.TryGetValue(nodeId, out Backing? known))
+            {
+                Busy(known);
+                return known.Id;
+            }
+
+            if (!mount.TryTakeWhole(stat, out FileSegment file))
+            {
+                return 0;
+            }
+
+            int errno = _kernel!.OpenBacking(file.File!, out int id);
+            if (errno != 0)
+            {
+                // Not for this kernel, user or file system: asking again for each open would only cost.
+                file.Dispose();
+                _isAvailable = false;
+                FileSystemLog.NoPassthrough(logger, errno);
+                return 0;
+            }
+
+            table.SetBacking(nodeId, id);
+            _byNode.Add(nodeId, new Backing(nodeId, id, file));
+            _count = _byNode.Count;
+            return id;
+        }
+    }
+
+    /// <summary>Nothing of an inode is open any more.</summary>
+    internal void OnLastClose(ulong nodeId)
+    {
+        lock (_lock)
+        {
+            if (_byNode.TryGetValue(nodeId, out Backing? backing) && backing.Idle is null)
+            {
+                backing.Idle = _idle.AddLast(backing);
+                Trim();
+            }
+        }
+    }
+
+    /// <summary>The inode is forgotten, or stands for an old version: what is kept ready for it goes.</summary>
+    internal void Drop(ulong nodeId)
+    {
+        lock (_lock)
+        {
+            if (_byNode.TryGetValue(nodeId, out Backing? backing) && (backing.Idle is not null || !table.TryGet(nodeId, out InodeView view) || view.Opens == 0))
+            {
+                Close(backing);
+            }
+        }
+    }
+
+    /// <summary>Gives the references back; the kernel keeps its own, for a successor.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            foreach (Backing backing in _byNode.Values)
+            {
+                backing.File.Dispose();
+            }
+
+            _byNode.Clear();
+            _idle.Clear();
+            _isAvailable = false;
+        }
+    }
+
+    private bool Take(ulong nodeId, out FileSegment file)
+    {
+        file = default;
+        return table.StatOf(nodeId) is { } stat && mount.TryTakeWhole(stat, out file);
+    }
+
+    private void Busy(Backing backing)
+    {
+        if (backing.Idle is not null)
+        {
+            _idle.Remove(backing.Idle);
+            backing.Idle = null;
+        }
+    }
+
+    private void Trim()
+    {
+        while (_idle.Count > maxIdle)
+        {
+            Close(_idle.First!.Value);
+        }
+    }
+
+    private void Close(Backing backing)
+    {
+        Busy(backing);
+        _byNode.Remove(backing.NodeId);
+        _count = _byNode.Count;
+        _kernel!.CloseBacking(backing.Id);
+        table.ClearBacking(backing.NodeId);
+        backing.File.Dispose();
+    }
+
+    private sealed class Backing(ulong nodeId, int id, FileSegment file)
+    {
+        internal ulong NodeId { get; } = nodeId;
+
+        internal int Id { get; } = id;
+
+        internal FileSegment File { get; } = file;
+
+        /// <summary>Place among those that are not open; null while open.</summary>
+        internal LinkedListNode<Backing>? Idle { get; set; }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Collections.Concurrent;
+using Forebay.Core;
+using Forebay.Engine;
+
+namespace Forebay.FileSystem;
+
+/// <summary>Open files by handle. Those that a killed process opened are found in the inode table when they are first read. Thread-safe.</summary>
+internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, int maxWaitingReads) : IDisposable
+{
+    private readonly ConcurrentDictionary<ulong, OpenFile> _files = new();
+    private long _hotReads;
+    private long _coldReads;
+    private long _readBytes;
+
+    internal long HotReads => Interlocked.Read(ref _hotReads);
+
+    internal long ColdReads => Interlocked.Read(ref _coldReads);
+
+    internal long ReadBytes => Interlocked.Read(ref _readBytes);
+
+    /// <summary>One place for each read that waits for bytes: each has a buffer.</summary>
+    internal SemaphoreSlim WaitingReads { get; } = new(maxWaitingReads, maxWaitingReads);
+
+    /// <summary>The file of a handle; null when it is not open, or no file.</summary>
+    internal OpenFile? Find(ulong handle) => _files.TryGetValue(handle, out OpenFile? file) ? file : Restore(handle);
+
+    /// <summary>Notes a file that was opened.</summary>
+    internal void Add(ulong handle, ObjectStat stat) => _files.TryAdd(handle, new OpenFile(mount, stat));
+
+    /// <summary>Forgets a handle.</summary>
+    internal void Close(ulong handle)
+    {
+        if (_files.TryRemove(handle, out OpenFile? file))
+        {
+            file.Close();
+        }
+    }
+
+    internal void CountHot(int bytes)
+    {
+        Interlocked.Increment(ref _hotReads);
+        Interlocked.Add(ref _readBytes, bytes);
+    }
+
+    internal void CountCold(int bytes)
+    {
+        Interlocked.Increment(ref _coldReads);
+        Interlocked.Add(ref _readBytes, bytes);
+    }
+
+    public void Dispose()
+    {
+        foreach (ulong handle in _files.Keys)
+        {
+            Close(handle);
+        }
+    }
+
+    private OpenFile? Restore(ulong handle)
+    {
+        if (!table.TryGetHandle(handle, out HandleView view) || view.IsDirectory || table.StatOf(view.NodeId) is not { } stat)
+        {
+            return null;
+        }
+
+        return _files.GetOrAdd(handle, static (_, state) => new OpenFile(state.mount, state.stat), (mount, stat));
+    }
+}
