@@ -1,4 +1,5 @@
 using System.Net;
+using Forebay.Admin.Client;
 using Forebay.Core;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -35,7 +36,7 @@ public sealed class AdminServer : IAsyncDisposable
         var kestrel = new KestrelServerOptions { AddServerHeader = false };
         kestrel.Limits.MaxConcurrentConnections = MaxConnections;
         kestrel.Limits.MaxRequestBodySize = AdminApplication.MaxBodyBytes;
-        kestrel.Listen(options.Address, listen => listen.Protocols = HttpProtocols.Http1);
+        Bind(kestrel, options);
         var server = new KestrelServer(
             Options.Create(kestrel),
             new SocketTransportFactory(Options.Create(new SocketTransportOptions()), options.LoggerFactory),
@@ -48,11 +49,30 @@ public sealed class AdminServer : IAsyncDisposable
         {
             server.Dispose();
             throw new ForebayException(
-                ErrorKind.InvalidArgument, $"The admin API cannot listen on {options.Address}: {error.Message} Choose another address with --admin.", error);
+                ErrorKind.InvalidArgument, $"The admin API cannot listen on {options.SocketPath ?? options.Address.ToString()}: {error.Message} Choose another address with --admin.", error);
+        }
+
+        if (options.SocketPath is { } path)
+        {
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return new AdminServer(server, AdminClient.SocketAddress);
         }
 
         string bound = server.Features.Get<IServerAddressesFeature>()!.Addresses.First();
         return new AdminServer(server, new Uri(bound));
+    }
+
+    private static void Bind(KestrelServerOptions kestrel, AdminServerOptions options)
+    {
+        if (options.SocketPath is { } path)
+        {
+            // A predecessor that was killed left its name behind.
+            File.Delete(path);
+            kestrel.ListenUnixSocket(path, listen => listen.Protocols = HttpProtocols.Http1);
+            return;
+        }
+
+        kestrel.Listen(options.Address, listen => listen.Protocols = HttpProtocols.Http1);
     }
 
     /// <summary>Lets running requests end, at most until cancelled, and stops.</summary>

@@ -19,6 +19,9 @@ public sealed record AdminServerOptions
     /// <summary>Address to listen on; port 0 takes a free one.</summary>
     public IPEndPoint Address { get; init; } = new(IPAddress.Loopback, 9001);
 
+    /// <summary>Path of a local socket to listen on instead of <see cref="Address"/>, for its owner only (0600); what is there is replaced.</summary>
+    public string? SocketPath { get; init; }
+
     /// <summary>Who may call: the first that knows the caller's kind of credentials decides. Empty only together with <see cref="AllowAnonymous"/>.</summary>
     public IReadOnlyList<IAdminAuthenticator> Authenticators { get; init; } = [];
 

@@ -5,8 +5,10 @@ using Forebay.Cli.Bench;
 using Forebay.Cli.Configuration;
 using Forebay.Cli.Demo;
 using Forebay.Cli.Fsck;
+using Forebay.Cli.Mounting;
 using Forebay.Cli.Serve;
 using Forebay.Cli.Verbs;
+using Forebay.Core;
 
 namespace Forebay.Cli;
 
@@ -48,9 +50,11 @@ internal static class CommandLine
     /// <summary>All commands.</summary>
     public static RootCommand Create()
     {
-        RootCommand root = new("Serves any bucket or directory as an S3 endpoint at local speed, through a checksummed disk cache.");
+        RootCommand root = new("Serves any bucket or directory as an S3 endpoint, or mounts it, at local speed, through a checksummed disk cache.");
         root.Subcommands.Add(ServeCommand.Create());
         root.Subcommands.Add(ConfigCommand.Create());
+        root.Subcommands.Add(MountCommand.Create());
+        root.Subcommands.Add(UnmountCommand.Create());
         root.Subcommands.Add(DemoCommand.Create());
         foreach (Command verb in VerbCommands.All)
         {
@@ -61,7 +65,7 @@ internal static class CommandLine
         root.Subcommands.Add(FsckCommand.Create());
         root.Subcommands.Add(CompletionCommand.Create());
         root.Subcommands.Add(VersionCommand.Create());
-        root.WithExamples("forebay demo", "forebay serve --mount data=s3://bucket/prefix", "forebay COMMAND --help");
+        root.WithExamples("forebay demo", "forebay serve --mount data=s3://bucket/prefix", "forebay mount s3://bucket/prefix /mnt/data", "forebay COMMAND --help");
         foreach (Option option in root.Options)
         {
             if (option is HelpOption help && help.Action is HelpAction action)

@@ -20,4 +20,10 @@ internal static class ExitCode
 
     /// <summary>Some of it was done, some failed; the output says which.</summary>
     public const int Partial = 5;
+
+    /// <summary>The source refuses these credentials.</summary>
+    public const int Refused = 7;
+
+    /// <summary>The source does not answer.</summary>
+    public const int SourceUnreachable = 8;
 }

@@ -1,3 +1,27 @@
 using Forebay.Cli;
+using Forebay.Cli.Mounting;
+using Forebay.Engine;
+using Forebay.Mounting;
 
-return await CommandLine.RunAsync(args, Console.Out, Console.Error);
+// The processes of a mount are started in the middle of somebody's read: they do not wait for a command line to be built.
+switch (args)
+{
+    case [MountProcesses.HolderVerb, ..]:
+        return MountProcesses.RunHolder();
+    case [MountProcesses.WorkerVerb, ..]:
+        return MountProcesses.RunWorker(ProductVersion.Text, static (description, memory) => new EngineMountService(description, memory));
+    default:
+        break;
+}
+
+if (MountArguments.IsHelper(MountArguments.CalledAs()))
+{
+    if (MountArguments.FromHelper(args) is not { } translated)
+    {
+        return ExitCode.Success;
+    }
+
+    args = translated;
+}
+
+return await CommandLine.RunAsync(MountArguments.Split(args), Console.Out, Console.Error);

@@ -19,7 +19,8 @@ public sealed partial class ArchitectureTests
         ["FileSystem"] = ["Core", "Engine", "Fuse"],
         ["S3"] = ["Core", "Engine"],
         ["Admin"] = ["Core", "Engine"],
-        ["Cli"] = ["Core", "Caching", "UnderStores", "Engine", "S3", "Admin"],
+        ["Mounting"] = ["Core", "Fuse"],
+        ["Cli"] = ["Core", "Caching", "UnderStores", "Engine", "S3", "Admin", "Fuse", "FileSystem", "Mounting"],
     };
 
     private static readonly string Source = FindSource();

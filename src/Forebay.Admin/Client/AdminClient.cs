@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -13,21 +14,29 @@ namespace Forebay.Admin.Client;
 /// <summary>A client of the admin API of one node. Thread-safe; dispose it. Every method throws <see cref="AdminClientException"/>.</summary>
 public sealed class AdminClient : IDisposable
 {
+    private static readonly TimeSpan SocketRetryInterval = TimeSpan.FromMilliseconds(50);
     private static readonly string EmptyBodyHash = RequestSignature.HashHex([]);
 
     private readonly HttpClient _http;
     private readonly AdminCredentials _credentials;
     private readonly TimeProvider _time;
+    private readonly string? _socketPath;
 
     /// <summary>Creates a client; nothing is sent yet.</summary>
     /// <param name="address">Base address, see <see cref="ParseAddress"/>.</param>
     /// <param name="credentials">What to show.</param>
     /// <param name="time">Clock, for signatures.</param>
     public AdminClient(Uri address, AdminCredentials credentials, TimeProvider time)
+        : this(address, credentials, time, socketPath: null)
+    {
+    }
+
+    private AdminClient(Uri address, AdminCredentials credentials, TimeProvider time, string? socketPath)
     {
         Address = address;
         _credentials = credentials;
         _time = time;
+        _socketPath = socketPath;
 #pragma warning disable CA2000 // The client disposes its handler.
         _http = new HttpClient(new SocketsHttpHandler
         {
@@ -36,6 +45,7 @@ public sealed class AdminClient : IDisposable
             AllowAutoRedirect = false,
             ConnectTimeout = TimeSpan.FromSeconds(5),
             ActivityHeadersPropagator = null,
+            ConnectCallback = socketPath is null ? null : (_, cancellationToken) => ConnectAsync(socketPath, time, cancellationToken),
         })
         {
             BaseAddress = address,
@@ -45,6 +55,14 @@ public sealed class AdminClient : IDisposable
         };
 #pragma warning restore CA2000
     }
+
+    /// <summary>What a node on a local socket is called in requests.</summary>
+    public static Uri SocketAddress { get; } = new("http://localhost");
+
+    /// <summary>A client of a node that listens on a local socket; the socket's owner needs no credentials. Waits a moment for a node that just starts.</summary>
+    /// <param name="path">Path of the socket.</param>
+    /// <param name="time">Clock.</param>
+    public static AdminClient OverSocket(string path, TimeProvider time) => new(SocketAddress, AdminCredentials.None, time, path);
 
     /// <summary>The node's address.</summary>
     public Uri Address { get; }
@@ -274,10 +292,36 @@ public sealed class AdminClient : IDisposable
         }
     }
 
+    private static async ValueTask<Stream> ConnectAsync(string path, TimeProvider time, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellationToken);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch (SocketException)
+            {
+                // It is made a moment after a worker has taken over; the handler's time-out ends the waiting.
+                socket.Dispose();
+                await Task.Delay(SocketRetryInterval, time, cancellationToken);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+    }
+
     private AdminClientException NotReachable(Exception error)
         => new(
             AdminClientException.Unreachable,
-            $"No node answers at {Address.Authority}: start one with 'forebay serve', or name another with --admin or FOREBAY_ADMIN.",
+            _socketPath is not null
+                ? $"The worker of this mount does not answer at {_socketPath}; 'forebay mount --list' shows what runs."
+                : $"No node answers at {Address.Authority}: start one with 'forebay serve', or name another with --admin or FOREBAY_ADMIN.",
             requestId: null,
             error);
 

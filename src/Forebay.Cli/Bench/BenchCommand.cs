@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Forebay.Cli.Configuration;
 using Forebay.Cli.Serve;
+using Forebay.Core;
 
 namespace Forebay.Cli.Bench;
 

@@ -1,5 +1,6 @@
 using System.Numerics;
 using Forebay.Caching;
+using Forebay.Core;
 
 namespace Forebay.Cli.Configuration;
 

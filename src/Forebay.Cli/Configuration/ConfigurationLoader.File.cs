@@ -1,3 +1,5 @@
+using Forebay.Core;
+
 namespace Forebay.Cli.Configuration;
 
 /// <summary>The file.</summary>

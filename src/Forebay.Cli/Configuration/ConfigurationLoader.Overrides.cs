@@ -1,4 +1,5 @@
 using Forebay.Caching;
+using Forebay.Core;
 
 namespace Forebay.Cli.Configuration;
 

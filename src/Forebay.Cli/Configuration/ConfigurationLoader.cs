@@ -1,4 +1,5 @@
 using Forebay.Caching;
+using Forebay.Core;
 using Forebay.Engine.Options;
 
 namespace Forebay.Cli.Configuration;

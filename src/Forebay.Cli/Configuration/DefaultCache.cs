@@ -14,7 +14,7 @@ internal static class DefaultCache
     /// <remarks>The quota depends on the disk's size, so that it is the same after a restart; only a new directory looks at the free space.</remarks>
     public static TierOptions Choose(ConfigurationInput input)
     {
-        string directory = DirectoryFor(input.Environment);
+        string directory = DirectoryOf(input.Environment);
         (long size, long free) = input.DiskSpace(directory);
         long quota = Math.Min(LargestQuotaBytes, size / 10);
         if (!Directory.Exists(directory))
@@ -46,7 +46,8 @@ internal static class DefaultCache
         }
     }
 
-    private static string DirectoryFor(Func<string, string?> environment)
+    /// <summary>The directory of a node in the user's cache folder.</summary>
+    public static string DirectoryOf(Func<string, string?> environment)
     {
         if (environment("XDG_CACHE_HOME") is { Length: > 0 } cache && Path.IsPathRooted(cache))
         {

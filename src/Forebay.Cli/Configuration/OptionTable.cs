@@ -1,4 +1,5 @@
 using System.Globalization;
+using Forebay.Core;
 
 namespace Forebay.Cli.Configuration;
 

@@ -1,3 +1,5 @@
+using Forebay.Core;
+
 namespace Forebay.Cli.Configuration;
 
 /// <summary>A source without its query: what is mounted.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Forebay.Cli.Configuration;
+using Forebay.Core;
 
 namespace Forebay.Cli.Measuring;
 

@@ -76,7 +76,8 @@ internal static class CompositionRoot
         });
     }
 
-    private static IUnderStore StoreOf(MountConfiguration mount, FillOptions fill, TimeProvider time)
+    /// <summary>The under-store of a mount point; nothing is contacted yet.</summary>
+    public static IUnderStore StoreOf(MountConfiguration mount, FillOptions fill, TimeProvider time)
         => UnderStoreFactory.Create(UnderStoreUrl.Parse(mount.ToUrl(), CredentialsOf(mount.Access)).Options, fill.ConnectTimeout, fill.MaxConcurrentRanges + 16, time);
 
     private static UnderStoreCredentials? CredentialsOf(SourceAccess access)

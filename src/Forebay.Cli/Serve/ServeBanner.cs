@@ -1,5 +1,6 @@
 using Forebay.Caching;
 using Forebay.Cli.Configuration;
+using Forebay.Core;
 using Forebay.Engine;
 
 namespace Forebay.Cli.Serve;

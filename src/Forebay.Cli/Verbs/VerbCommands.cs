@@ -1,15 +1,17 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using Forebay.Admin;
 using Forebay.Admin.Api;
 using Forebay.Admin.Client;
+using Forebay.Cli.Mounting;
 
 namespace Forebay.Cli.Verbs;
 
 /// <summary>Commands that are clients of a running node: parsing only, the work is in the verbs.</summary>
 internal static class VerbCommands
 {
-    private const string PathHelp = "Path in the namespace: /name/key…, where name is a mount point; with a trailing / everything below.";
+    private const string PathHelp = "Path in the namespace, /name/key…, where name is a mount point, or path in a mounted directory; with a trailing / everything below.";
 
     /// <summary>All of them, in the order of the help.</summary>
     public static IEnumerable<Command> All =>
@@ -22,7 +24,7 @@ internal static class VerbCommands
         Argument<string> path = new("PATH") { Description = PathHelp, DefaultValueFactory = static _ => "/" };
         Option<bool> recursive = new("--recursive", "-r") { Description = "All objects below, without prefixes." };
         return new Verb("ls", "Lists names below a path.", path, recursive)
-            .Does((session, parsed, token) => NamespaceVerbs.ListAsync(session, parsed.GetValue(path)!, parsed.GetValue(recursive), token))
+            .Does((session, parsed, token) => NamespaceVerbs.ListAsync(session, session.ToNamespace(parsed.GetValue(path)!), parsed.GetValue(recursive), token))
             .WithExamples("forebay ls /", "forebay ls -r /data/train/ --output json");
     }
 
@@ -30,7 +32,7 @@ internal static class VerbCommands
     {
         Argument<string[]> paths = Paths();
         return new Verb("stat", "Shows objects and what of them is cached.", paths)
-            .Does((session, parsed, token) => NamespaceVerbs.StatAsync(session, parsed.GetValue(paths)!, token))
+            .Does((session, parsed, token) => NamespaceVerbs.StatAsync(session, session.ToNamespace(parsed.GetValue(paths)!), token))
             .WithExamples("forebay stat /data/model.safetensors");
     }
 
@@ -41,7 +43,7 @@ internal static class VerbCommands
             .Does(async (session, parsed, token) =>
             {
                 await using Stream output = Console.OpenStandardOutput();
-                return await CopyVerbs.CatAsync(session, parsed.GetValue(paths)!, output, token);
+                return await CopyVerbs.CatAsync(session, session.ToNamespace(parsed.GetValue(paths)!), output, token);
             })
             .WithExamples("forebay cat /data/notes.txt", "forebay cat /data/part-0 /data/part-1 | sha256sum");
     }
@@ -53,7 +55,7 @@ internal static class VerbCommands
         Option<bool> recursive = new("--recursive", "-r") { Description = "Everything below PATH, into the directory DESTINATION." };
         return new Verb("cp", "Copies objects to local files.", source, destination, recursive)
             .Does((session, parsed, token) => CopyVerbs.CopyAsync(
-                session, parsed.GetValue(source)!, parsed.GetValue(destination)!, parsed.GetValue(recursive), token))
+                session, session.ToNamespace(parsed.GetValue(source)!), parsed.GetValue(destination)!, parsed.GetValue(recursive), token))
             .WithExamples("forebay cp /data/model.bin .", "forebay cp -r /data/train/ ./train");
     }
 
@@ -61,7 +63,7 @@ internal static class VerbCommands
     {
         Argument<string[]> paths = Paths();
         return new Verb("du", "Sums up objects and bytes below paths and how much of them is cached; / is each mount point.", paths)
-            .Does((session, parsed, token) => NamespaceVerbs.MeasureAsync(session, parsed.GetValue(paths)!, token))
+            .Does((session, parsed, token) => NamespaceVerbs.MeasureAsync(session, session.ToNamespace(parsed.GetValue(paths)!), token))
             .WithExamples("forebay du /data/", "forebay du /data/train/ /data/test/ --output json");
     }
 
@@ -92,7 +94,7 @@ internal static class VerbCommands
                 _ when parsed.GetValue(list) => LoadVerb.ListAsync(session, token),
                 _ => LoadVerb.StartAsync(
                     session,
-                    new LoadBody { Paths = parsed.GetValue(paths), Pin = parsed.GetValue(pin), Parallelism = parsed.GetValue(parallelism) },
+                    new LoadBody { Paths = session.ToNamespace(parsed.GetValue(paths)!), Pin = parsed.GetValue(pin), Parallelism = parsed.GetValue(parallelism) },
                     parsed.GetValue(wait),
                     token),
             })
@@ -106,7 +108,7 @@ internal static class VerbCommands
         Option<bool> dryRun = new("--dry-run", "-n") { Description = "Only say what would be dropped." };
         return new Verb("free", "Drops cached bytes below paths; the source is not touched.", paths, pinnedToo, dryRun)
             .Does((session, parsed, token) => CacheVerbs.FreeAsync(
-                session, parsed.GetValue(paths)!, parsed.GetValue(pinnedToo), parsed.GetValue(dryRun), token))
+                session, session.ToNamespace(parsed.GetValue(paths)!), parsed.GetValue(pinnedToo), parsed.GetValue(dryRun), token))
             .WithExamples("forebay free --dry-run /data/old/", "forebay free /data/old/");
     }
 
@@ -115,7 +117,7 @@ internal static class VerbCommands
         Argument<string[]> paths = Paths();
         string help = pinned ? "Forbids the eviction of what is or will be cached below paths." : "Allows the eviction of what is cached below paths again.";
         return new Verb(name, help, paths)
-            .Does((session, parsed, token) => CacheVerbs.SetPinAsync(session, parsed.GetValue(paths)!, pinned, token))
+            .Does((session, parsed, token) => CacheVerbs.SetPinAsync(session, session.ToNamespace(parsed.GetValue(paths)!), pinned, token))
             .WithExamples($"forebay {name} /models/llm/");
     }
 
@@ -123,14 +125,17 @@ internal static class VerbCommands
     {
         Argument<string[]> paths = Paths();
         return new Verb("refresh", "Forgets metadata below paths, so that a change at the source is seen at once.", paths)
-            .Does((session, parsed, token) => CacheVerbs.RefreshAsync(session, parsed.GetValue(paths)!, token))
+            .Does((session, parsed, token) => CacheVerbs.RefreshAsync(session, session.ToNamespace(parsed.GetValue(paths)!), token))
             .WithExamples("forebay refresh /data/model.bin", "forebay refresh /data/");
     }
 
     private static Verb Status()
-        => new Verb("status", "Shows mount points, tiers and their figures since the node started.")
+    {
+        Argument<string?> directory = new("PATH") { Description = "A path in a mount, for the figures of its worker; else those of the node.", Arity = ArgumentArity.ZeroOrOne };
+        return new Verb("status", "Shows mount points, tiers and their figures since the node started.", directory)
             .Does((session, _, token) => NamespaceVerbs.StatusAsync(session, token))
-            .WithExamples("forebay status", "forebay status --output json");
+            .WithExamples("forebay status", "forebay status --output json", "forebay status /mnt/data");
+    }
 
     private static Argument<string[]> Paths() => new("PATH") { Description = PathHelp, Arity = ArgumentArity.OneOrMore };
 
@@ -169,10 +174,18 @@ internal static class VerbCommands
             SetAction(async (parsed, cancellationToken) =>
             {
                 TextWriter error = parsed.InvocationConfiguration.Error;
-                string text = parsed.GetValue(_admin) ?? Environment.GetEnvironmentVariable("FOREBAY_ADMIN") ?? AdminServerOptions.DefaultAddress;
+                string? given = parsed.GetValue(_admin);
+                MountedPaths? mounted = given is null ? MountedPaths.Find(PathsOf(parsed)) : null;
+                string text = given ?? Environment.GetEnvironmentVariable("FOREBAY_ADMIN") ?? AdminServerOptions.DefaultAddress;
                 if (AdminClient.ParseAddress(text) is not { } address)
                 {
                     await error.WriteLineAsync($"forebay: '{text}' is not an admin address; write host:port or http://host:port.");
+                    return ExitCode.Usage;
+                }
+
+                if (mounted?.Fault is { } fault)
+                {
+                    await error.WriteLineAsync($"forebay: {fault}");
                     return ExitCode.Usage;
                 }
 
@@ -182,17 +195,23 @@ internal static class VerbCommands
                     context.Cancel = true;
                     stop.Cancel();
                 });
-                using var client = new AdminClient(address, AdminCredentials.FromEnvironment(Environment.GetEnvironmentVariable), TimeProvider.System);
+                using AdminClient client = mounted is not null ? AdminClient.OverSocket(mounted.Socket, TimeProvider.System) : new AdminClient(address, AdminCredentials.FromEnvironment(Environment.GetEnvironmentVariable), TimeProvider.System);
                 var session = new VerbSession(
                     client,
                     parsed.InvocationConfiguration.Output,
                     error,
                     Json: parsed.GetValue(_output) == OutputFormat.Json,
                     Interactive: !Console.IsErrorRedirected,
-                    TimeProvider.System);
+                    TimeProvider.System)
+                {
+                    Mounted = mounted,
+                };
                 return await session.RunAsync(current => work(current, parsed, stop.Token));
             });
             return this;
         }
+
+        private static IEnumerable<string> PathsOf(ParseResult parsed)
+            => parsed.CommandResult.Children.OfType<ArgumentResult>().Where(result => result.Argument.Name is "PATH").SelectMany(result => result.Tokens).Select(token => token.Value);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Forebay.Cli.Mounting;
 
 namespace Forebay.Cli.Verbs;
 
@@ -7,6 +8,7 @@ namespace Forebay.Cli.Verbs;
 [JsonSerializable(typeof(List<UsageRow>))]
 [JsonSerializable(typeof(List<ChangeRow>))]
 [JsonSerializable(typeof(CopySummary))]
+[JsonSerializable(typeof(List<MountRow>))]
 internal sealed partial class VerbJson : JsonSerializerContext;
 
 /// <summary>One line of <c>du</c>.</summary>

@@ -1,4 +1,5 @@
 using Forebay.Admin.Client;
+using Forebay.Cli.Mounting;
 
 namespace Forebay.Cli.Verbs;
 
@@ -11,6 +12,15 @@ namespace Forebay.Cli.Verbs;
 /// <param name="Time">Clock and timers.</param>
 internal sealed record VerbSession(AdminClient Client, TextWriter Output, TextWriter Error, bool Json, bool Interactive, TimeProvider Time)
 {
+    /// <summary>The mount that the paths lie in; null when they are paths of the node's namespace.</summary>
+    public MountedPaths? Mounted { get; init; }
+
+    /// <summary>The path as the node knows it.</summary>
+    public string ToNamespace(string path) => Mounted?.ToNamespace(path) ?? path;
+
+    /// <summary>The paths as the node knows them.</summary>
+    public string[] ToNamespace(string[] paths) => [.. paths.Select(ToNamespace)];
+
     /// <summary>Runs a verb and turns what it throws into a sentence with the next step and an exit code.</summary>
     public async Task<int> RunAsync(Func<VerbSession, Task<int>> verb)
     {

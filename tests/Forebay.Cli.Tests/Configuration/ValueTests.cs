@@ -1,4 +1,5 @@
 using Forebay.Cli.Configuration;
+using Forebay.Core;
 
 namespace Forebay.Cli.Tests.Configuration;
 

@@ -1,11 +1,15 @@
-namespace Forebay.Cli.Configuration;
+namespace Forebay.Core;
 
 /// <summary>Finds what a mistyped name was probably meant to be.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>The known name with the fewest edits away, or null when none is near.</summary>
+    /// <param name="name">As a person wrote it.</param>
+    /// <param name="known">What there is.</param>
     public static string? Find(string name, IEnumerable<string> known)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(known);
         string? nearest = null;
         int fewest = Math.Max(2, name.Length / 3) + 1;
         foreach (string candidate in known)

@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Forebay.Cli.Configuration;
+namespace Forebay.Core;
 
 /// <summary>Sizes as people write them: plain bytes, or a number with <c>Ki Mi Gi Ti</c> (powers of 1,024; a closing B is allowed).</summary>
-internal static class ByteSize
+public static class ByteSize
 {
     private static readonly (string Suffix, long Factor)[] Units =
         [("Ki", 1L << 10), ("Mi", 1L << 20), ("Gi", 1L << 30), ("Ti", 1L << 40)];
@@ -14,6 +14,7 @@ internal static class ByteSize
     /// <summary>Reads a size ≥ 0 that fits in 63 bits; decimal fractions only with a unit.</summary>
     public static bool TryParse(string text, out long bytes)
     {
+        ArgumentNullException.ThrowIfNull(text);
         bytes = 0;
         ReadOnlySpan<char> number = text.AsSpan().Trim();
         long factor = 1;

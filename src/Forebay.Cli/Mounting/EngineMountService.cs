@@ -1,0 +1,196 @@
+using Forebay.Admin;
+using Forebay.Cli.Configuration;
+using Forebay.Cli.Serve;
+using Forebay.Core;
+using Forebay.Engine;
+using Forebay.FileSystem;
+using Forebay.Fuse;
+using Forebay.Mounting;
+using Forebay.Mounting.Options;
+using Forebay.Mounting.Registry;
+using Forebay.Mounting.Working;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Cli.Mounting;
+
+/// <summary>What a worker serves: an engine of one mount point, a file system over it, a session with the kernel, and the admin API on the control socket.</summary>
+internal sealed class EngineMountService : MountService
+{
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DrainStep = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>A successor answers the kernel first; commands wait this much longer.</summary>
+    private static readonly TimeSpan ControlDelay = TimeSpan.FromMilliseconds(500);
+
+    private readonly MountDescription _description;
+    private readonly SharedMemory _memory;
+    private readonly TimeProvider _time = TimeProvider.System;
+    private readonly Lazy<MountPlan> _plan;
+    private readonly Lazy<ILoggerFactory> _logs;
+    private readonly CancellationTokenSource _ending = new();
+    private Node? _node;
+    private MountedFileSystem? _files;
+    private FuseSession? _session;
+    private AdminServer? _control;
+
+    /// <summary>Takes a mount on; nothing is opened yet.</summary>
+    public EngineMountService(MountDescription description, SafeFileHandle memory)
+    {
+        _description = description;
+        _memory = SharedMemory.Map(memory, description.RegionBytes);
+        _plan = new Lazy<MountPlan>(MakePlan);
+        _logs = new Lazy<ILoggerFactory>(() => NodeLogging.Create(new LogConfiguration { Level = DetailOf(_plan.Value.Options.LogLevel) }));
+    }
+
+    /// <inheritdoc/>
+    public override Task Ended => _session!.Completion;
+
+    /// <inheritdoc/>
+    public override void WarmUp()
+    {
+        ProcessLimits.Apply(_plan.Value.Engine.MemoryLimitBytes);
+        _ = _logs.Value.CreateLogger<EngineMountService>();
+    }
+
+    /// <inheritdoc/>
+    public override async Task OpenAsync(bool checkSource, CancellationToken cancellationToken)
+    {
+        MountPlan plan = _plan.Value;
+        ProcessLimits.Apply(plan.Engine.MemoryLimitBytes);
+        if (checkSource && plan.Mount.Source is { Scheme: "file", Root: var root } && !Directory.Exists(root))
+        {
+            // Later it is an outage: a share that is away comes back. A mount begins with one that is there.
+            throw new ForebayException(ErrorKind.NotFound, $"{root} is not there, or is no directory: look at the path, or mount the share first.");
+        }
+
+        _node = Node.Open(plan.Engine, _ => CompositionRoot.StoreOf(plan.Mount, plan.Engine.Fill, _time), _time);
+        if (checkSource)
+        {
+            // A first page of the root: it tells a wrong name, a wrong key and a dead address apart, and is wanted at once anyway.
+            await _node.FindFiles(plan.Name)!.ListDirectoryAsync("", after: null, maxEntries: 1000, requestId: null, cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<MountServing> ServeAsync(SafeFileHandle device, byte[]? connection, Action answered)
+    {
+        MountPlan plan = _plan.Value;
+        ILogger log = _logs.Value.CreateLogger<EngineMountService>();
+        FuseConnection? negotiated = connection is null ? null
+            : FuseConnection.TryParse(connection) ?? throw new ForebayException(ErrorKind.NotSupported, "What the worker before agreed on with the kernel cannot be understood; unmount and mount again.");
+        FuseDevice fuse = new(device);
+        _files = new MountedFileSystem(_node!.FindFiles(plan.Name)!, MountFileSystemOptions.Of(plan.Options), RegionOf(_memory, _description.RegionBytes), _logs.Value.CreateLogger<MountedFileSystem>(), _time);
+        FuseSessionOptions options = new()
+        {
+            Threads = plan.Options.Threads,
+            Connection = new FuseConnectionOptions { Passthrough = plan.Options.Passthrough, ExplicitInvalidation = true },
+            Observer = new SessionObserver(log, answered),
+        };
+        _session = new FuseSession(fuse, _files, options, negotiated);
+        _files.Attach(fuse, _session.Notifier);
+        _session.Start();
+        FuseConnection agreed = await _session.Negotiated;
+        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough;
+        MountServiceLog.Serving(log, _description.Source, _description.Directory, agreed.Minor, passthrough);
+        _ = Task.Run(() => StartControlAsync(log, negotiated is null ? TimeSpan.Zero : ControlDelay));
+        return new MountServing(agreed.ToBytes(), passthrough);
+    }
+
+    /// <inheritdoc/>
+    public override async Task DrainAsync(CancellationToken cancellationToken)
+    {
+        if (_session is not { } session)
+        {
+            return;
+        }
+
+        await session.StopAsync(cancellationToken);
+        long started = _time.GetTimestamp();
+        while (session.OpenRequests > 0 && _time.GetElapsedTime(started) < DrainPatience)
+        {
+            await Task.Delay(DrainStep, _time, cancellationToken);
+        }
+
+        if (session.OpenRequests > 0)
+        {
+            MountServiceLog.LeftBehind(_logs.Value.CreateLogger<EngineMountService>(), session.OpenRequests);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        if (_control is { } control)
+        {
+            await control.DisposeAsync();
+        }
+
+        if (_session is { } session)
+        {
+            await session.DisposeAsync();
+            _files!.Dispose();
+        }
+
+        if (_node is { } node)
+        {
+            await node.DisposeAsync();
+        }
+
+        // The shared memory stays mapped: a session that did not stop in time may still use it, and the process ends now.
+        _ending.Dispose();
+    }
+
+    private static unsafe InodeRegion RegionOf(SharedMemory memory, long bytes) => new(memory.Address, bytes);
+
+    private MountPlan MakePlan()
+    {
+        MountOptions options = MountOptionParser.Parse(_description.Options, ignoreUnknown: true).Options;
+        return MountPlan.Make(_description.SourceArgument, options, _description.Caches, Environment.GetEnvironmentVariable, out IReadOnlyList<string> faults)
+            ?? throw new ForebayException(ErrorKind.InvalidArgument, string.Join(' ', faults));
+    }
+
+    private async Task StartControlAsync(ILogger log, TimeSpan delay)
+    {
+        string path = new MountRegistry(_description.RuntimeDirectory).FileOf(MountRegistry.IdOf(_description.Directory), "control");
+        try
+        {
+            await Task.Delay(delay, _time, _ending.Token);
+            _control = await AdminServer.StartAsync(
+                new AdminServerOptions { Node = _node!, SocketPath = path, AllowAnonymous = true, Time = _time, LoggerFactory = _logs.Value }, _ending.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The worker ends already.
+        }
+        catch (Exception e) when (e is ForebayException or IOException or UnauthorizedAccessException)
+        {
+            MountServiceLog.NoControlSocket(log, e, path);
+        }
+    }
+
+    private static LogDetail DetailOf(MountLogLevel level) => level switch
+    {
+        MountLogLevel.Debug => LogDetail.Debug,
+        MountLogLevel.Info => LogDetail.Info,
+        MountLogLevel.Warning => LogDetail.Warning,
+        _ => LogDetail.Error,
+    };
+
+    /// <summary>Logs faults, and tells once that a request was answered.</summary>
+    private sealed class SessionObserver(ILogger log, Action answered) : FuseObserver
+    {
+        private int _told;
+
+        public override void Completed(in FuseCompletion completion)
+        {
+            if (Volatile.Read(ref _told) == 0 && Interlocked.Exchange(ref _told, 1) == 0)
+            {
+                answered();
+            }
+        }
+
+        public override void Faulted(FuseFault fault) => MountServiceLog.Faulted(log, fault.Error, fault.Kind, fault.What);
+    }
+}

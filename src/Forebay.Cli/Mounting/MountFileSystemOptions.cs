@@ -1,0 +1,30 @@
+using Forebay.FileSystem;
+using Forebay.Mounting;
+using Forebay.Mounting.Options;
+
+namespace Forebay.Cli.Mounting;
+
+/// <summary>Mount options as the file system takes them.</summary>
+internal static class MountFileSystemOptions
+{
+    /// <summary>Translates. Time-outs of a mount that keeps no stat are zero: the kernel asks every time.</summary>
+    public static FileSystemOptions Of(MountOptions options)
+    {
+        FileSystemOptions standard = new();
+        bool keepsNothing = options.MaxStatCacheSize == 0;
+        return standard with
+        {
+            EntryTimeout = keepsNothing ? TimeSpan.Zero : options.EntryTimeout ?? standard.EntryTimeout,
+            AttributeTimeout = keepsNothing ? TimeSpan.Zero : options.AttributeTimeout ?? standard.AttributeTimeout,
+            NegativeTimeout = keepsNothing ? TimeSpan.Zero : options.NegativeTimeout ?? standard.NegativeTimeout,
+            CacheDirectories = !keepsNothing,
+            Uid = options.UserId ?? ProcessOwner.User,
+            Gid = options.GroupId ?? ProcessOwner.Group,
+            FileMode = (uint)options.EffectiveFileMode,
+            DirectoryMode = (uint)options.EffectiveDirectoryMode,
+            ModeMask = (uint)(options.Umask ?? 0),
+            Passthrough = options.Passthrough && !options.DirectIo,
+            DirectIo = options.DirectIo,
+        };
+    }
+}

@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace Forebay.Mounting.Holding;
+
+/// <summary>Lines of the holder, in the form of the worker's, to the same file. The file is kept small by whoever holds the mount.</summary>
+/// <param name="output">Standard error.</param>
+/// <param name="time">Clock.</param>
+/// <param name="file">The file that standard error is, or null.</param>
+internal sealed class HolderLog(TextWriter output, TimeProvider time, string? file)
+{
+    /// <summary>Most bytes of a log; what it held before stays as <c>.old</c>.</summary>
+    public const long MaxBytes = 8L << 20;
+
+    public void Info(string what) => Write("info", what);
+
+    public void Warn(string what) => Write("warn", what);
+
+    /// <summary>Starts the file anew when it has grown too large. Processes append to it, so that they go on at its new end.</summary>
+    public void Trim()
+    {
+        try
+        {
+            if (file is not null && new FileInfo(file) is { Exists: true, Length: > MaxBytes })
+            {
+                File.Copy(file, file + ".old", overwrite: true);
+                using FileStream stream = new(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+                stream.SetLength(0);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A log that cannot be kept small must not cost the mount.
+        }
+    }
+
+    private void Write(string level, string what)
+    {
+        string now = time.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        try
+        {
+            output.WriteLine($"{now} {level}: Forebay.Mounting.Holder[0] {what}");
+            output.Flush();
+        }
+        catch (IOException)
+        {
+            // A full disk or a closed terminal must not cost the mount.
+        }
+    }
+}

@@ -1,0 +1,52 @@
+namespace Forebay.Mounting.Holding;
+
+/// <summary>
+/// When the next worker may start. Only workers that died before they answered a request count: those that served are replaced at once, however often they die.
+/// Not thread-safe.
+/// </summary>
+/// <param name="time">Clock.</param>
+internal sealed class RespawnPolicy(TimeProvider time)
+{
+    /// <summary>Wait after the first worker that never answered; doubles with each further one.</summary>
+    public static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Longest wait.</summary>
+    public static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
+
+    /// <summary>After this long without an answering worker, callers are no longer kept waiting: the connection is aborted and they get errors.</summary>
+    public static readonly TimeSpan GiveUpAfter = TimeSpan.FromMinutes(2);
+
+    private int _failures;
+    private long _failingSince;
+
+    /// <summary>Workers in a row that died before they answered.</summary>
+    public int Failures => _failures;
+
+    /// <summary>A worker answered a request.</summary>
+    public void Answered() => _failures = 0;
+
+    /// <summary>A worker died.</summary>
+    /// <param name="answered">It had answered a request.</param>
+    /// <returns>How long to wait; null: give up.</returns>
+    public TimeSpan? Died(bool answered)
+    {
+        if (answered)
+        {
+            _failures = 0;
+            return TimeSpan.Zero;
+        }
+
+        if (_failures++ == 0)
+        {
+            _failingSince = time.GetTimestamp();
+        }
+
+        if (time.GetElapsedTime(_failingSince) >= GiveUpAfter)
+        {
+            return null;
+        }
+
+        double milliseconds = FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(_failures - 1, 16));
+        return TimeSpan.FromMilliseconds(Math.Min(milliseconds, LongestDelay.TotalMilliseconds));
+    }
+}

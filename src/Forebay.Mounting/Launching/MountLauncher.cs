@@ -1,0 +1,165 @@
+using Forebay.Core;
+using Forebay.Mounting.Messages;
+using Forebay.Mounting.Processes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Mounting.Launching;
+
+/// <summary>What a launch came to.</summary>
+/// <param name="ExitCode">From <see cref="MountExit"/>.</param>
+/// <param name="Sentence">Why not; empty on success.</param>
+/// <param name="Running">The mount, while the launcher is to stay with it; to be disposed. Null without success.</param>
+public sealed record LaunchResult(int ExitCode, string Sentence, RunningMount? Running);
+
+/// <summary>Starts holder and worker side by side, and waits until the mount answers or one of them says why it does not.</summary>
+public static class MountLauncher
+{
+    /// <summary>Longest wait for a mount; sources answer or fail within their own deadlines, which are shorter.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(100);
+
+    /// <summary>Longest wait for the first answer of a mount that is made.</summary>
+    public static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(15);
+
+    /// <summary>Launches.</summary>
+    /// <param name="description">The mount.</param>
+    /// <param name="cancellationToken">Gives the mount up.</param>
+    /// <exception cref="ForebayException">A process could not be started; nothing is left.</exception>
+    public static LaunchResult Launch(MountDescription description, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(description);
+        using SafeFileHandle? log = OpenLog(description);
+        (MessageSocket mine, MessageSocket holders) = MessageSocket.Pair();
+        (MessageSocket holdersEnd, MessageSocket workers) = MessageSocket.Pair();
+        try
+        {
+            // The worker first: it takes longer to come up.
+            ProcessSpawner.Start(description.Command(MountProcesses.WorkerVerb), description.Environment, workers.Handle, log);
+            int holder = ProcessSpawner.Start(description.Command(MountProcesses.HolderVerb), MountEnvironment.ForHolder(), holders.Handle, log);
+            holders.Dispose();
+            MessageWriter launch = new(MessageKind.Launch);
+            description.Write(launch);
+            mine.Send(launch, holdersEnd.Handle);
+            holdersEnd.Dispose();
+            workers.Dispose();
+            using CancellationTokenRegistration registration = cancellationToken.Register(mine.StopReceiving);
+            return Await(description, mine, holder);
+        }
+        catch
+        {
+            mine.Dispose();
+            throw;
+        }
+        finally
+        {
+            holders.Dispose();
+            holdersEnd.Dispose();
+            workers.Dispose();
+        }
+    }
+
+    private static LaunchResult Await(MountDescription description, MessageSocket holder, int holderPid)
+    {
+        if (!holder.Wait(Patience))
+        {
+            holder.Dispose();
+            return new LaunchResult(MountExit.Unreachable, $"{description.Source} was not ready within {Patience.TotalSeconds:0} s; nothing was mounted.", null);
+        }
+
+        using ReceivedMessage? received = holder.Receive();
+        if (received is null)
+        {
+            holder.Dispose();
+            return new LaunchResult(MountExit.Failure, $"The mount ended before it was ready{(description.LogFile is { } file ? $"; see {file}" : "")}.", null);
+        }
+
+        MessageReader message = received.Read();
+        if (message.Kind == MessageKind.Failed)
+        {
+            LaunchResult failed = new(message.Number(1, 255), message.Text(), null);
+            holder.Dispose();
+            ProcessWatch.TryOpen(holderPid)?.WaitForExit(TimeSpan.FromSeconds(15));
+            return failed;
+        }
+
+        RunningMount running = new(holder, message.Number(1, int.MaxValue), message.Number(1, int.MaxValue));
+        if (!Answers(description.Directory))
+        {
+            running.RequestUnmount();
+            running.Dispose();
+            return new LaunchResult(MountExit.Failure, $"{description.Directory} was mounted but did not answer within {AnswerPatience.TotalSeconds:0} s; it was unmounted again.", null);
+        }
+
+        return new LaunchResult(MountExit.Success, "", running);
+    }
+
+    /// <summary>Asks the mount itself; from a thread that may be left behind when it hangs.</summary>
+    private static bool Answers(string directory)
+    {
+        using ManualResetEventSlim answered = new();
+        bool exists = false;
+        Thread asking = new(() =>
+        {
+            exists = Directory.Exists(directory);
+            try
+            {
+                answered.Set();
+            }
+            catch (ObjectDisposedException)
+            {
+                // Too late: nobody waits any more.
+            }
+        })
+        {
+            IsBackground = true,
+            Name = "mount answers",
+        };
+        asking.Start();
+        return answered.Wait(AnswerPatience) && exists;
+    }
+
+    private static SafeFileHandle? OpenLog(MountDescription description)
+    {
+        if (description.LogFile is not { } file)
+        {
+            return null;
+        }
+
+        SafeFileHandle handle = new(
+            Native.Open(file, Native.OpenWriteOnly | Native.OpenCreate | Native.OpenAppend | Native.OpenCloseOnExec | Native.OpenNoFollow, 0x180 /* 0600 */), ownsHandle: true);
+        return !handle.IsInvalid ? handle : throw MessageSocket.Failed($"the log file {file} cannot be opened");
+    }
+}
+
+/// <summary>A mount as its launcher holds on to it. Disposing lets it run on.</summary>
+public sealed class RunningMount : IDisposable
+{
+    private readonly MessageSocket _holder;
+
+    internal RunningMount(MessageSocket holder, int holderPid, int workerPid)
+    {
+        _holder = holder;
+        HolderPid = holderPid;
+        WorkerPid = workerPid;
+    }
+
+    /// <summary>Process that owns the device.</summary>
+    public int HolderPid { get; }
+
+    /// <summary>Process that answered first.</summary>
+    public int WorkerPid { get; }
+
+    /// <summary>Asks to unmount; the second time without regard for who uses it.</summary>
+    public void RequestUnmount() => _holder.Send(new MessageWriter(MessageKind.Unmount));
+
+    /// <summary>Waits for the end of the mount, or of its holder.</summary>
+    public void WaitForEnd()
+    {
+        while (_holder.Receive() is { } message)
+        {
+            message.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _holder.Dispose();
+}

@@ -1,0 +1,54 @@
+using Forebay.Mounting.Holding;
+
+namespace Forebay.Mounting.Tests;
+
+public sealed class RespawnPolicyTests
+{
+    private readonly ManualTimeProvider _time = new();
+
+    [Fact]
+    public void AWorkerThatAnsweredIsReplacedAtOnceHoweverOftenItDies()
+    {
+        RespawnPolicy policy = new(_time);
+
+        for (int i = 0; i < 1000; i++)
+        {
+            Assert.Equal(TimeSpan.Zero, policy.Died(answered: true));
+        }
+    }
+
+    [Fact]
+    public void WorkersThatNeverAnswerAreStartedLessAndLessOften()
+    {
+        RespawnPolicy policy = new(_time);
+
+        double[] delays = [.. Enumerable.Range(0, 8).Select(_ => policy.Died(answered: false)!.Value.TotalMilliseconds)];
+
+        Assert.Equal([100, 200, 400, 800, 1600, 3200, 5000, 5000], delays);
+    }
+
+    [Fact]
+    public void AnAnswerForgetsTheFailuresBefore()
+    {
+        RespawnPolicy policy = new(_time);
+        policy.Died(answered: false);
+        policy.Died(answered: false);
+
+        policy.Answered();
+
+        Assert.Equal(RespawnPolicy.FirstDelay, policy.Died(answered: false));
+    }
+
+    [Fact]
+    public void AfterTwoMinutesWithoutAnAnswerCallersAreNotKeptWaiting()
+    {
+        RespawnPolicy policy = new(_time);
+        Assert.NotNull(policy.Died(answered: false));
+        _time.Advance(RespawnPolicy.GiveUpAfter - TimeSpan.FromSeconds(1));
+        Assert.NotNull(policy.Died(answered: false));
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Null(policy.Died(answered: false));
+    }
+}

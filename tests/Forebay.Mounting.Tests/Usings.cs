@@ -1,0 +1,2 @@
+global using Forebay.Core;
+global using Forebay.Testing;
