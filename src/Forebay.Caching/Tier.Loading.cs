@@ -18,9 +18,13 @@ public sealed partial class Tier
         }
         catch (SqliteException e)
         {
-            // Not "nothing is cached": nothing new may take the place of what cannot be read just now.
             ReportIndexFailure(e);
-            Suspend();
+            if (!TierIndex.IsDamage(e))
+            {
+                // Not "nothing is cached": nothing new may take the place of what cannot be read just now.
+                Suspend();
+            }
+
             return null;
         }
 
@@ -40,7 +44,7 @@ public sealed partial class Tier
                     return null;
                 }
 
-                entry = RegisterLocked(row);
+                entry = RegisterLocked(ScannedRow.Of(row));
             }
             else if (expected is not null && !ReferenceEquals(entry, expected))
             {
@@ -89,19 +93,20 @@ public sealed partial class Tier
         }
     }
 
-    private TierEntry RegisterLocked(ObjectRow row)
+    private TierEntry RegisterLocked(ScannedRow row)
     {
-        var entry = new TierEntry(this, row.Version.Id, row.StoredBytes, _owners.OwnerOf(row.Version.UnderStore, row.Version.Key))
+        var store = new UnderStoreId(row.Store);
+        var entry = new TierEntry(this, row.Id, row.StoredBytes, _owners.OwnerOf(store, row.Key))
         {
             Generation = row.Generation,
-            IsPinned = _pins.Covers(row.Version),
-            UsedAtSeconds = (int)row.UsedAtSeconds,
+            IsPinned = _pins.Covers(row.Store, row.Key),
+            UsedAtSeconds = row.UsedAtSeconds,
             IsWhole = row.IsWhole,
             WasReused = row.IsFrequent,
-            SavedUseSeconds = (int)row.UsedAtSeconds,
+            SavedUseSeconds = row.UsedAtSeconds,
             IsSavedAsFrequent = row.IsFrequent,
         };
-        entry.ObjectHash = ObjectHash(row.Version.UnderStore, row.Version.Key);
+        entry.ObjectHash = ObjectHash(store, row.Key);
         AddLocked(entry);
         _policy.Restore(entry, row.IsFrequent);
         _storedBytes += entry.SizeBytes;
@@ -114,23 +119,47 @@ public sealed partial class Tier
         return entry;
     }
 
+    /// <summary>From now on the index is read and written as far as it goes; the next start begins it anew.</summary>
+    private void ReportIndexDamage()
+    {
+        if (_indexIsDamaged)
+        {
+            return;
+        }
+
+        _indexIsDamaged = true;
+        try
+        {
+            _directory.MarkIndexDamaged();
+        }
+        catch (TierIOException e)
+        {
+            ReportFailure(e);
+        }
+    }
+
     private static TierIndex OpenIndex(TierDirectory directory, TimeProvider time)
     {
         try
         {
-            return OpenReadable(directory.IndexPath);
+            if (directory.IsIndexMarkedDamaged)
+            {
+                directory.SetIndexAside(time.GetUtcNow());
+            }
+
+            try
+            {
+                return OpenReadable(directory.IndexPath);
+            }
+            catch (SqliteException e) when (TierIndex.IsDamage(e) || e.SqliteErrorCode == 1)
+            {
+                // 1: SQLITE_ERROR, a table is missing. The cached bytes cannot be told apart without it; the data files become orphans and are
+                // removed in the background.
+                directory.SetIndexAside(time.GetUtcNow());
+                return TierIndex.Open(directory.IndexPath);
+            }
         }
-        catch (SqliteException e) when (e.SqliteErrorCode is 1 or 11 or 26)
-        {
-            // SQLITE_ERROR (a table is missing), SQLITE_CORRUPT or SQLITE_NOTADB: the cached bytes cannot be told apart without it. Keep it for a look, begin anew;
-            // the data files become orphans and are removed in the background.
-            string aside = $"{directory.IndexPath}.damaged-{time.GetUtcNow():yyyyMMddHHmmss}";
-            File.Move(directory.IndexPath, aside, overwrite: true);
-            File.Delete(directory.IndexPath + "-wal");
-            File.Delete(directory.IndexPath + "-shm");
-            return TierIndex.Open(directory.IndexPath);
-        }
-        catch (SqliteException e)
+        catch (Exception e) when (e is SqliteException or IOException or UnauthorizedAccessException)
         {
             throw new ForebayException(ErrorKind.Unavailable, $"The index {directory.IndexPath} cannot be opened: {e.Message}", e);
         }

@@ -245,6 +245,12 @@ public sealed partial class Tier
         catch (SqliteException e)
         {
             ReportIndexFailure(e);
+            if (TierIndex.IsDamage(e))
+            {
+                // It would fail for ever, and hold up what comes after it: what this batch says is known until its files are unloaded.
+                return true;
+            }
+
             foreach (CacheFile file in files)
             {
                 file.RestoreDirty();
@@ -269,6 +275,12 @@ public sealed partial class Tier
     private void ReportIndexFailure(SqliteException error)
     {
         Interlocked.Increment(ref _ioErrors);
+        if (TierIndex.IsDamage(error))
+        {
+            ReportIndexDamage();
+            return;
+        }
+
         _problem = $"the index fails ({error.Message}): what is stored now may be fetched again after a restart";
     }
 
@@ -346,106 +358,5 @@ public sealed partial class Tier
         }
 
         Volatile.Write(ref _indexBytes, bytes);
-    }
-
-    private void ScanAtStartup()
-    {
-        bool isComplete = true;
-        try
-        {
-            foreach (ObjectRow row in _index.Scan())
-            {
-                if (_stop)
-                {
-                    return;
-                }
-
-                lock (_lock)
-                {
-                    if (!_entries.ContainsKey(row.Version.Id) && !_removedDuringScan.Contains(row.Version.Id))
-                    {
-                        RegisterLocked(row);
-                    }
-                }
-            }
-        }
-        catch (SqliteException e)
-        {
-            ReportIndexFailure(e);
-
-            // Files whose rows could not be read look like orphans; they are, if the index is damaged (SQLITE_CORRUPT).
-            isComplete = e.SqliteErrorCode == 11;
-        }
-
-        lock (_lock)
-        {
-            _startupScanDone = true;
-            _removedDuringScan.Clear();
-        }
-
-        WakeMaintenance();
-        if (isComplete)
-        {
-            RemoveOrphans();
-        }
-
-        _startupEnded = true;
-    }
-
-    /// <summary>Data files without a row: left by a death between two commits. Files in use always have an entry.</summary>
-    private void RemoveOrphans()
-    {
-        try
-        {
-            foreach (string folder in Directory.EnumerateDirectories(_directory.ObjectsPath))
-            {
-                foreach (string path in Directory.EnumerateFiles(folder))
-                {
-                    if (_stop)
-                    {
-                        return;
-                    }
-
-                    RemoveIfOrphan(path);
-                }
-            }
-        }
-        catch (DirectoryNotFoundException)
-        {
-            // The directory vanished: whoever stores next finds and reports it; there are no orphans to remove.
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Interlocked.Increment(ref _ioErrors);
-        }
-    }
-
-    private void RemoveIfOrphan(string path)
-    {
-        if (!TierDirectory.TryParseDataName(System.IO.Path.GetFileName(path.AsSpan()), out VersionId id, out int generation))
-        {
-            return;
-        }
-
-        var dataFile = (Id: id, Generation: generation);
-        lock (_lock)
-        {
-            if ((_entries.TryGetValue(dataFile.Id, out TierEntry? entry) && entry.Generation == generation) || !_unlinking.Add(dataFile))
-            {
-                return;
-            }
-        }
-
-        try
-        {
-            LocalFile.Unlink(path);
-        }
-        finally
-        {
-            lock (_lock)
-            {
-                _unlinking.Remove(dataFile);
-            }
-        }
     }
 }

@@ -43,6 +43,7 @@ public sealed partial class Tier : IDisposable
     private long _ioErrors;
     private long _suspendedUntil = long.MinValue;
     private volatile string _problem = "";
+    private volatile bool _indexIsDamaged;
     private int _nowSeconds;
 
     private Tier(TierOptions options, TierDirectory directory, TierIndex index, TierOwners owners, TimeProvider time)
@@ -79,6 +80,9 @@ public sealed partial class Tier : IDisposable
     /// <summary>Bytes used on the disk: stored pages, unlinked files that are still held, and the index.</summary>
     public long UsedBytes => Volatile.Read(ref _storedBytes) + Volatile.Read(ref _heldBytes) + Volatile.Read(ref _indexBytes);
 
+    /// <summary>For tests: guarded by the tier's lock.</summary>
+    internal S3Fifo Policy => _policy;
+
     internal long IndexBytes => Volatile.Read(ref _indexBytes);
 
     /// <summary>Objects with at least one page.</summary>
@@ -106,7 +110,12 @@ public sealed partial class Tier : IDisposable
     public long BypassedBytes => Volatile.Read(ref _bypassedBytes);
 
     /// <summary><c>ok</c>, or what is wrong in one sentence.</summary>
-    public string State => _problem.Length == 0 ? "ok" : _problem;
+    public string State => (_problem, _indexIsDamaged) switch
+    {
+        ("", false) => "ok",
+        ("", true) => "the index is damaged: cached bytes are served as far as it can be read, the next start begins it anew, and nothing stored until then is found again",
+        (var problem, _) => problem,
+    };
 
     /// <summary>Opens a tier directory, making it if it is missing, and starts its maintenance.</summary>
     /// <exception cref="ForebayException">The directory cannot be used; the sentence says why and what to do.</exception>
@@ -269,10 +278,28 @@ public sealed partial class Tier : IDisposable
     }
 
     /// <summary>Rows of everything cached here, for listings of the cache; in no useful order.</summary>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: the index fails.</exception>
     internal IEnumerable<ObjectRow> Rows()
     {
         FlushIndex();
-        return _index.Scan();
+        using IEnumerator<ObjectRow> rows = _index.Scan().GetEnumerator();
+        while (MoveNext(rows))
+        {
+            yield return rows.Current;
+        }
+    }
+
+    private bool MoveNext(IEnumerator<ObjectRow> rows)
+    {
+        try
+        {
+            return rows.MoveNext();
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
+            throw new ForebayException(ErrorKind.Unavailable, $"The index of {Path} cannot be read to its end: {e.Message}. Restart the node: a damaged index is begun anew.", e);
+        }
     }
 
     /// <summary>Pins or unpins all versions of the keys below a prefix, now and later, also after a restart.</summary>

@@ -11,7 +11,7 @@ public sealed partial class TierCheck
         foreach (string path in Directory.EnumerateFileSystemEntries(_directory.Path).Order(StringComparer.Ordinal))
         {
             string name = Path.GetFileName(path);
-            if (name is TierDirectory.MarkerName or TierDirectory.MarkerName + ".new" or TierDirectory.LockName or "index.db" or "index.db-wal" or "index.db-shm" or "objects" or "lost+found")
+            if (name is TierDirectory.MarkerName or TierDirectory.MarkerName + ".new" or TierDirectory.LockName or TierDirectory.IndexDamagedName or "index.db" or "index.db-wal" or "index.db-shm" or "objects" or "lost+found")
             {
                 continue;
             }

@@ -77,6 +77,11 @@ public sealed partial class TierCheck
     {
         string name = Path.GetFileName(_directory.IndexPath);
         _report = _report with { IndexBytes = LengthOf("") + LengthOf("-wal") + LengthOf("-shm") };
+        if (_directory.IsIndexMarkedDamaged)
+        {
+            Add(TierFindingKind.IndexDamaged, isDamage: true, TierDirectory.IndexDamagedName, key: null, firstByte: null, bytes: 0, "a node found the index damaged while it used it", BegunAnew);
+        }
+
         if (!File.Exists(_directory.IndexPath))
         {
             if (HasDataFiles())
@@ -93,7 +98,7 @@ public sealed partial class TierCheck
             using var index = TierIndexSnapshot.Open(_directory.IndexPath);
             foreach (string fault in index.StructureFaults())
             {
-                Add(TierFindingKind.IndexDamaged, isDamage: true, name, key: null, firstByte: null, bytes: 0, $"the index is damaged: {fault}", "the rows before the damage are used; what is not listed is removed as orphans and fetched again when read");
+                Add(TierFindingKind.IndexDamaged, isDamage: true, name, key: null, firstByte: null, bytes: 0, $"the index is damaged: {fault}", "the next start uses the rows before the damage and fetches the rest again when it is read; the start after it begins an empty index");
             }
 
             if (index.HasTables)
@@ -109,7 +114,7 @@ public sealed partial class TierCheck
         }
         catch (SqliteException e)
         {
-            bool atOpen = e.SqliteErrorCode is 1 or 11 or 26;
+            bool atOpen = TierIndex.IsDamage(e) || e.SqliteErrorCode == 1;
             Add(
                 TierFindingKind.IndexDamaged, isDamage: true, name, key: null, firstByte: null, bytes: 0, $"the index cannot be read: {e.Message}",
                 atOpen ? BegunAnew : "the start fails with the same message; remove the directory, nothing but cached copies is lost");

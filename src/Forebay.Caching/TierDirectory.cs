@@ -25,6 +25,9 @@ internal sealed class TierDirectory : IDisposable
     /// <summary>Name of the file that is locked.</summary>
     internal const string LockName = "lock";
 
+    /// <summary>Name of the empty file that says: the index was found damaged while it was used; the next start begins it anew.</summary>
+    internal const string IndexDamagedName = "index-damaged";
+
     private const string Magic = "forebay cache tier";
     private readonly SafeFileHandle? _lock;
 
@@ -104,6 +107,36 @@ internal sealed class TierDirectory : IDisposable
 
         id = new VersionId(high, low);
         return true;
+    }
+
+    /// <summary>True when the index must not be believed.</summary>
+    internal bool IsIndexMarkedDamaged => File.Exists(IndexDamagedPath);
+
+    private string IndexDamagedPath => System.IO.Path.Combine(Path, IndexDamagedName);
+
+    /// <summary>Lets the next start begin the index anew.</summary>
+    /// <exception cref="TierIOException">The directory cannot be written.</exception>
+    internal void MarkIndexDamaged() => LocalFile.Open(IndexDamagedPath, create: true).Dispose();
+
+    /// <summary>Keeps a damaged index for a look, the latest one only, and leaves none.</summary>
+    /// <exception cref="IOException">The directory cannot be written.</exception>
+    internal void SetIndexAside(DateTimeOffset now)
+    {
+        // Whoever is killed in between is continued by the next start: the log of one index must never meet another.
+        MarkIndexDamaged();
+        if (File.Exists(IndexPath))
+        {
+            foreach (string older in Directory.EnumerateFiles(Path, "index.db.damaged-*"))
+            {
+                File.Delete(older);
+            }
+
+            File.Move(IndexPath, $"{IndexPath}.damaged-{now:yyyyMMddHHmmss}");
+        }
+
+        File.Delete(IndexPath + "-wal");
+        File.Delete(IndexPath + "-shm");
+        File.Delete(IndexDamagedPath);
     }
 
     public void Dispose() => _lock?.Dispose();

@@ -4,7 +4,7 @@ using Forebay.Core;
 namespace Forebay.Caching;
 
 /// <summary>
-/// One object of a tier as eviction sees it: about 100 bytes that stay in memory for every cached object, whether its
+/// One object of a tier as eviction sees it: about 210 bytes with its places in tables, that stay in memory for every cached object, whether its
 /// <see cref="CacheFile"/> is loaded or not. Guarded by the tier's lock, except where noted.
 /// </summary>
 internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int owner) : EvictionNode(id.Low, sizeBytes)

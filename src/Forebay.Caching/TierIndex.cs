@@ -23,6 +23,16 @@ internal sealed record ObjectRow(
     long UsedAtSeconds,
     bool IsFrequent);
 
+/// <summary>What a start needs of a row; its id is believed here, and compared with the version when the row is used.</summary>
+internal readonly record struct ScannedRow(VersionId Id, string Store, string Key, int Generation, long StoredBytes, bool IsWhole, int UsedAtSeconds, bool IsFrequent)
+{
+    /// <summary>False for values that no row has.</summary>
+    internal bool IsUsable => Generation >= 0 && StoredBytes >= 0;
+
+    internal static ScannedRow Of(ObjectRow row)
+        => new(row.Version.Id, row.Version.UnderStore.Value, row.Version.Key, row.Generation, row.StoredBytes, row.IsWhole, (int)row.UsedAtSeconds, row.IsFrequent);
+}
+
 /// <summary>
 /// The index of one tier directory: a SQLite file in WAL mode. A commit is safe against the death of this process at once and against
 /// the death of the machine from the next checkpoint on; data pages themselves are guarded by their checksums, never by fsync.
@@ -35,7 +45,7 @@ internal sealed class TierIndex : IDisposable
 {
     internal const int SchemaVersion = 1;
 
-    /// <summary>Columns as <see cref="ReadRow"/> reads them.</summary>
+    /// <summary>Columns as <see cref="TryReadRow"/> reads them.</summary>
     internal const string RowColumns = "store, key, token, length, generation, stored, whole, inode, size, modified, changed, boot, used, frequent";
 
     private readonly Lock _writing = new();
@@ -112,22 +122,25 @@ internal sealed class TierIndex : IDisposable
         }
     }
 
-    /// <summary>Finds the row and the extents of one version; null when unknown.</summary>
+    /// <summary>True when SQLite says that the file itself is damaged (SQLITE_CORRUPT, SQLITE_NOTADB).</summary>
+    internal static bool IsDamage(SqliteException error) => error.SqliteErrorCode is 11 or 26;
+
+    /// <summary>Finds the row and the extents of one version; null when unknown, or when the row does not read as one.</summary>
     internal (ObjectRow Row, List<ExtentRow> Extents)? Find(VersionId id)
     {
         byte[] key = id.ToByteArray();
         lock (_reading)
         {
             _findObject.Parameters[0].Value = key;
-            ObjectRow row;
+            ObjectRow? row;
             using (SqliteDataReader found = _findObject.ExecuteReader())
             {
-                if (!found.Read())
-                {
-                    return null;
-                }
+                row = found.Read() ? TryReadRow(found) : null;
+            }
 
-                row = ReadRow(found, 0);
+            if (row is null)
+            {
+                return null;
             }
 
             List<ExtentRow> extents = [];
@@ -136,7 +149,7 @@ internal sealed class TierIndex : IDisposable
             {
                 while (found.Read())
                 {
-                    extents.Add(new ExtentRow(found.GetInt32(0), found.GetFieldValue<byte[]>(1), found.GetFieldValue<byte[]>(2)));
+                    extents.Add(new ExtentRow(found.GetInt32(0), found.GetValue(1) as byte[] ?? [], found.GetValue(2) as byte[] ?? []));
                 }
             }
 
@@ -144,24 +157,35 @@ internal sealed class TierIndex : IDisposable
         }
     }
 
-    /// <summary>All rows, least recently used first, through a connection of its own; for background work.</summary>
+    /// <summary>All rows that read as such, through a connection of its own; for operators.</summary>
     internal IEnumerable<ObjectRow> Scan()
     {
         using SqliteConnection connection = Connect(_writer.DataSource, SqliteOpenMode.ReadWrite);
-        using SqliteCommand command = Command(connection, $"SELECT {RowColumns} FROM object ORDER BY used");
+        using SqliteCommand command = Command(connection, $"SELECT {RowColumns} FROM object");
         using SqliteDataReader found = command.ExecuteReader();
         while (found.Read())
         {
-            yield return ReadRow(found, 0);
+            if (TryReadRow(found) is { } row)
+            {
+                yield return row;
+            }
         }
     }
 
-    /// <summary>Number of rows.</summary>
-    internal long Count()
+    /// <summary>What a start needs of all rows, in the order of the table, through a connection of its own. Rows that are stored under no id at all are left out.</summary>
+    internal IEnumerable<ScannedRow> ScanUnordered()
     {
-        lock (_reading)
+        using SqliteConnection connection = Connect(_writer.DataSource, SqliteOpenMode.ReadWrite);
+        using SqliteCommand command = Command(connection, "SELECT id, store, key, generation, stored, whole, used, frequent FROM object");
+        using SqliteDataReader found = command.ExecuteReader();
+        byte[] id = new byte[16];
+        while (found.Read())
         {
-            return Scalar(_reader, "SELECT count(*) FROM object");
+            if (!found.IsDBNull(0) && found.GetBytes(0, 0, null, 0, 0) == id.Length)
+            {
+                found.GetBytes(0, 0, id, 0, id.Length);
+                yield return ReadScanned(found, VersionId.FromBytes(id));
+            }
         }
     }
 
@@ -286,11 +310,33 @@ internal sealed class TierIndex : IDisposable
         }
     }
 
-    internal static ObjectRow ReadRow(SqliteDataReader r, int at)
+    /// <summary>Reads <see cref="RowColumns"/>; null for what is no row: damage that SQLite cannot see.</summary>
+    internal static ObjectRow? TryReadRow(SqliteDataReader r)
     {
-        var version = new ObjectVersion(new UnderStoreId(r.GetString(at)), r.GetString(at + 1), new VersionToken(r.GetString(at + 2)), r.GetInt64(at + 3));
-        var identity = new FileIdentity(r.GetInt64(at + 7), r.GetInt64(at + 8), r.GetInt64(at + 9), r.GetInt64(at + 10));
-        return new ObjectRow(version, r.GetInt32(at + 4), r.GetInt64(at + 5), r.GetInt64(at + 6) != 0, identity, r.GetString(at + 11), r.GetInt64(at + 12), r.GetInt64(at + 13) != 0);
+        try
+        {
+            var version = new ObjectVersion(new UnderStoreId(r.GetString(0)), r.GetString(1), new VersionToken(r.GetString(2)), r.GetInt64(3));
+            var identity = new FileIdentity(r.GetInt64(7), r.GetInt64(8), r.GetInt64(9), r.GetInt64(10));
+            var row = new ObjectRow(version, r.GetInt32(4), r.GetInt64(5), r.GetInt64(6) != 0, identity, r.GetString(11), r.GetInt64(12), r.GetInt64(13) != 0);
+            return row.Generation >= 0 && row.StoredBytes >= 0 ? row : null;
+        }
+        catch (Exception e) when (e is InvalidCastException or InvalidOperationException or ArgumentException or OverflowException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private static ScannedRow ReadScanned(SqliteDataReader r, VersionId id)
+    {
+        for (int column = 1; column < r.FieldCount; column++)
+        {
+            if (r.IsDBNull(column))
+            {
+                return new ScannedRow(id, "", "", -1, 0, IsWhole: false, 0, IsFrequent: false);
+            }
+        }
+
+        return new ScannedRow(id, r.GetString(1), r.GetString(2), r.GetInt32(3), r.GetInt64(4), r.GetInt64(5) != 0, r.GetInt32(6), r.GetInt64(7) != 0);
     }
 
     private static SqliteConnection Connect(string path, SqliteOpenMode mode)

@@ -84,7 +84,7 @@ internal sealed class TierIndexSnapshot : IDisposable
         using SqliteDataReader found = command.ExecuteReader();
         while (found.Read())
         {
-            yield return (found.GetValue(found.FieldCount - 1) as byte[] ?? [], TryRead(found));
+            yield return (found.GetValue(found.FieldCount - 1) as byte[] ?? [], TierIndex.TryReadRow(found));
         }
     }
 
@@ -107,18 +107,6 @@ internal sealed class TierIndexSnapshot : IDisposable
     {
         _connection.Dispose();
         Remove(_copy);
-    }
-
-    private static ObjectRow? TryRead(SqliteDataReader found)
-    {
-        try
-        {
-            return TierIndex.ReadRow(found, 0);
-        }
-        catch (Exception e) when (e is InvalidCastException or InvalidOperationException or ArgumentException or OverflowException or FormatException)
-        {
-            return null;
-        }
     }
 
     private static string Copy(string indexPath)

@@ -127,12 +127,14 @@ internal sealed class PinSet
 
     internal void Remove(string store, string prefix) => _pins.Remove((store, prefix));
 
-    internal bool Covers(ObjectVersion version)
+    internal bool Covers(ObjectVersion version) => Covers(version.UnderStore.Value, version.Key);
+
+    internal bool Covers(string ofStore, string key)
     {
         foreach ((string store, string prefix) in _pins)
         {
-            if (string.Equals(store, version.UnderStore.Value, StringComparison.Ordinal)
-                && (prefix.Length == 0 || prefix[^1] == '/' ? version.Key.StartsWith(prefix, StringComparison.Ordinal) : string.Equals(version.Key, prefix, StringComparison.Ordinal)))
+            if (string.Equals(store, ofStore, StringComparison.Ordinal)
+                && (prefix.Length == 0 || prefix[^1] == '/' ? key.StartsWith(prefix, StringComparison.Ordinal) : string.Equals(key, prefix, StringComparison.Ordinal)))
             {
                 return true;
             }

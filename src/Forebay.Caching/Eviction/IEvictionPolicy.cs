@@ -19,7 +19,7 @@ public interface IEvictionPolicy
     /// <exception cref="InvalidOperationException">It lies in a policy already.</exception>
     void Add(EvictionNode node);
 
-    /// <summary>Takes in a file found in the index at start-up; call from the oldest to the newest.</summary>
+    /// <summary>Takes in a file found in the index at start-up, as the newest of its queue.</summary>
     /// <param name="node">The file.</param>
     /// <param name="frequent">What <see cref="EvictionNode.IsFrequent"/> said when the index stored it.</param>
     void Restore(EvictionNode node, bool frequent);

@@ -62,6 +62,23 @@ internal sealed class NodeQueue(EvictionQueue id)
         Bytes -= node.SizeBytes;
     }
 
+    /// <summary>Lets a node be the next that is taken.</summary>
+    public void MoveToOldest(EvictionNode node)
+    {
+        if (node.Older is null)
+        {
+            return;
+        }
+
+        Remove(node);
+        node.Queue = id;
+        node.Newer = Oldest;
+        Oldest!.Older = node;
+        Oldest = node;
+        Count++;
+        Bytes += node.SizeBytes;
+    }
+
     /// <summary>Gives a node another round.</summary>
     public void MoveToNewest(EvictionNode node)
     {

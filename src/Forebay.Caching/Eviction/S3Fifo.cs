@@ -128,6 +128,24 @@ public sealed class S3Fifo : IEvictionPolicy
         _filling = _main.Bytes < _capacityBytes / 2;
     }
 
+    /// <summary>
+    /// Puts a restored node before all others of its queue: called from the newest to the oldest of them, it orders them, whatever order they
+    /// were restored in and whatever was added meanwhile. A node outside any policy is ignored.
+    /// </summary>
+    public void MakeOldest(EvictionNode node)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        switch (node.Queue)
+        {
+            case EvictionQueue.Small:
+                _small.MoveToOldest(node);
+                break;
+            case EvictionQueue.Main:
+                _main.MoveToOldest(node);
+                break;
+        }
+    }
+
     /// <inheritdoc/>
     public void Touch(EvictionNode node)
     {
