@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using Forebay.Core;
 using Microsoft.Win32.SafeHandles;
@@ -42,7 +41,7 @@ public enum ReserveStatus
 /// Lock order: 1. this file's lock, 2. the tier's lock. Reads of present pages take neither. While at least one reference is held the
 /// handle stays open and no byte of a present page changes. An I/O failure leaves the page absent; the caller serves through.
 /// </remarks>
-public sealed class CacheFile : IFileReference
+public sealed partial class CacheFile : IFileReference
 {
     private const int DetachedMark = int.MinValue / 2;
     private const int FinishedMark = DetachedMark / 2;
@@ -55,9 +54,10 @@ public sealed class CacheFile : IFileReference
     private volatile bool _retired;
     private bool _whole;
     private bool _replacesAll;
+    private bool _isUntrustedRowTaken;
     private long _unclaimedBytes;
 
-    internal CacheFile(Tier tier, TierEntry entry, ObjectVersion version, int generation, PageMap pages, bool isNew)
+    internal CacheFile(Tier tier, TierEntry entry, ObjectVersion version, int generation, PageMap pages, bool isNew, int sectionBytes = 0)
     {
         _tier = tier;
         Entry = entry;
@@ -66,7 +66,12 @@ public sealed class CacheFile : IFileReference
         Pages = pages;
         _whole = !isNew && pages.AllPresent;
         _replacesAll = isNew;
-        _unclaimedBytes = isNew ? 0 : Math.Max(0, entry.SizeBytes - pages.StoredBytes);
+        _unclaimedBytes = isNew || sectionBytes > 0 ? 0 : Math.Max(0, entry.SizeBytes - pages.StoredBytes);
+        if (sectionBytes > 0)
+        {
+            Sections = new SectionTable(version.Length, sectionBytes) { MayPunch = isNew };
+            CountSections(Sections);
+        }
     }
 
     /// <summary>The version whose bytes these are.</summary>
@@ -82,10 +87,10 @@ public sealed class CacheFile : IFileReference
     public int PageCount => Pages.PageCount;
 
     /// <summary>True when every page is present and verified: the file may be handed out as it is.</summary>
-    public bool IsWholeAndVerified => Pages.AllVerified && !_retired;
+    public bool IsWholeAndVerified => Pages.AllVerified && !_retired && !IsPartial;
 
-    /// <summary>True when every page is present.</summary>
-    public bool IsWhole => Pages.AllPresent;
+    /// <summary>True when every page is present, and none can leave but with all others.</summary>
+    public bool IsWhole => Pages.AllPresent && !IsPartial;
 
     /// <summary>False once it was evicted, retired or unloaded: look the version up again.</summary>
     public bool IsUsable => !_retired && Volatile.Read(ref _references) >= 0;
@@ -108,33 +113,21 @@ public sealed class CacheFile : IFileReference
     internal bool IsOpen => Volatile.Read(ref _handle) is not null;
 
     /// <summary>Takes a reference and opens the file if it is not open.</summary>
-    /// <param name="handle">Open for reading and writing; valid until <see cref="Release"/>.</param>
+    /// <param name="handle">Open for reading and writing; valid until <see cref="Release()"/>.</param>
     /// <returns>False when the file is gone: look the version up again.</returns>
     public bool TryAcquire(out SafeFileHandle? handle)
     {
-        int seen = Volatile.Read(ref _references);
-        while (true)
+        if (!TryReference())
         {
-            if (seen < 0 || _retired)
-            {
-                handle = null;
-                return false;
-            }
-
-            int actual = Interlocked.CompareExchange(ref _references, seen + 1, seen);
-            if (actual == seen)
-            {
-                break;
-            }
-
-            seen = actual;
+            handle = null;
+            return false;
         }
 
         handle = Volatile.Read(ref _handle);
         return handle is not null || OpenHandle(out handle);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Gives back a reference of <see cref="TryAcquire"/>.</summary>
     public void Release()
     {
         if (Interlocked.Decrement(ref _references) == 0 && _retired)
@@ -155,15 +148,29 @@ public sealed class CacheFile : IFileReference
             return SegmentStatus.Detached;
         }
 
-        long end = Pages.VerifiedEnd(offset, Math.Min(Length, offset + maxLength));
+        long most = Math.Min(Length, offset + maxLength);
+        if (Sections is { } sections)
+        {
+            // One section at a time: what is given out must be held, and the next one may be on its way out.
+            int index = sections.IndexOf(offset);
+            most = Math.Min(most, sections.StartOf(index + 1));
+            sections.Hold(index);
+        }
+
+        long end = Pages.VerifiedEnd(offset, most);
         if (end > offset)
         {
             segment = new FileSegment(handle!, offset, end - offset, this);
+            if (Sections is not null)
+            {
+                _tier.TouchSection(this, offset);
+            }
+
             return SegmentStatus.Hit;
         }
 
         SegmentStatus status = Pages.IsPresent(Pages.PageOf(offset)) ? SegmentStatus.Unverified : SegmentStatus.Miss;
-        Release();
+        Release(new ByteRange(offset, most - offset));
         return status;
     }
 
@@ -179,37 +186,10 @@ public sealed class CacheFile : IFileReference
     /// <summary>Records a use for eviction; allocates nothing, takes no lock.</summary>
     public void Touch() => _tier.Touch(Entry);
 
-    /// <summary>
-    /// Checks a present page against its checksum. A good page is verified from now on; a bad one is dropped and counted (a file that was whole
-    /// is retired, and its good pages are copied to a new one).
-    /// </summary>
-    /// <returns>True when the page is good; false when it must be fetched again, perhaps into another file.</returns>
-    /// <remarks>Reads the disk on the calling thread.</remarks>
-    public bool Verify(int page)
-    {
-        if (Pages.IsVerified(page))
-        {
-            return true;
-        }
-
-        if (!TryAcquire(out SafeFileHandle? handle))
-        {
-            return false;
-        }
-
-        try
-        {
-            return VerifyCore(page, handle!);
-        }
-        finally
-        {
-            Release();
-        }
-    }
-
-    /// <summary>Asks for room for one page. The caller holds a reference.</summary>
+    /// <summary>Asks for room for one page. The caller holds its range and is the only one who asks for this page.</summary>
     public ReserveStatus Reserve(int page)
     {
+        long bytes = Tier.BlocksOf(Pages.LengthOf(page));
         lock (_lock)
         {
             if (Pages.IsPresent(page))
@@ -227,23 +207,38 @@ public sealed class CacheFile : IFileReference
                 return ReserveStatus.Reserved;
             }
 
-            long bytes = Tier.BlocksOf(Pages.LengthOf(page));
+            if (IsPartial && Pages.PresentCount + _reserved.Count >= PageCount - 1)
+            {
+                // Complete it could be taken for a file that nothing is ever punched in.
+                return ReserveStatus.Refused;
+            }
+
             if (_unclaimedBytes >= bytes)
             {
                 // Reserved in a former life of this object (a fill that was interrupted, then the file was unloaded) and still counted.
                 _unclaimedBytes -= bytes;
-            }
-            else if (!_tier.TryReserve(Entry, bytes))
-            {
-                return ReserveStatus.Refused;
+                _reserved.Add(page);
+                return ReserveStatus.Reserved;
             }
 
             _reserved.Add(page);
+        }
+
+        // Outside the lock: to make room, pages of other files may be forgotten, under their locks.
+        if (_tier.TryReserve(Entry, bytes, Sections?.IndexOf(Pages.OffsetOf(page)) ?? -1))
+        {
             return ReserveStatus.Reserved;
         }
+
+        lock (_lock)
+        {
+            _reserved.Remove(page);
+        }
+
+        return ReserveStatus.Refused;
     }
 
-    /// <summary>Writes bytes of reserved pages. The caller holds a reference and is the only writer of these pages.</summary>
+    /// <summary>Writes bytes of reserved pages. The caller holds their range and is the only writer of these pages.</summary>
     /// <returns>False when the disk failed; the tier has counted it and the pages stay absent.</returns>
     public bool Write(long offset, ReadOnlySpan<byte> data)
     {
@@ -273,7 +268,7 @@ public sealed class CacheFile : IFileReference
 
             _reserved.Remove(page);
             Pages.Set(page, checksum);
-            _whole |= Pages.AllPresent;
+            _whole |= Pages.AllPresent && !IsPartial;
         }
 
         MarkDirty();
@@ -304,7 +299,9 @@ public sealed class CacheFile : IFileReference
             {
                 FileIdentity identity = LocalFile.Identify(handle!);
                 Pages.TakeDirty(extents);
-                bool trusted = Volatile.Read(ref _whole) ? Pages.AllVerified : Pages.AllPresentVerified;
+                bool mayBePunched = IsPartial && !_tier.IsClosing;
+                bool trusted = !mayBePunched && (Volatile.Read(ref _whole) ? Pages.AllVerified : Pages.AllPresentVerified);
+                _isUntrustedRowTaken = mayBePunched;
                 var use = SavedUse.Of(Entry);
                 Entry.SavedUseSeconds = use.UsedAtSeconds;
                 Entry.IsSavedAsFrequent = use.IsFrequent;
@@ -340,7 +337,7 @@ public sealed class CacheFile : IFileReference
     internal void Close() => Interlocked.Exchange(ref _handle, null)?.Dispose();
 
     /// <summary>No new references from now on; what is held goes on. The tier has removed it from its table.</summary>
-    /// <returns>True when nothing held it and it is closed; false when the last <see cref="Release"/> will finish.</returns>
+    /// <returns>True when nothing held it and it is closed; false when the last <see cref="Release()"/> will finish.</returns>
     internal bool Retire()
     {
         _retired = true;
@@ -353,6 +350,26 @@ public sealed class CacheFile : IFileReference
 
         // Unloaded before: nothing holds it. Finished by the last Release a moment ago: that has told the tier already.
         return seen == DetachedMark;
+    }
+
+    private bool TryReference()
+    {
+        int seen = Volatile.Read(ref _references);
+        while (true)
+        {
+            if (seen < 0 || _retired)
+            {
+                return false;
+            }
+
+            int actual = Interlocked.CompareExchange(ref _references, seen + 1, seen);
+            if (actual == seen)
+            {
+                return true;
+            }
+
+            seen = actual;
+        }
     }
 
     private void FinishRetirement()
@@ -395,79 +412,5 @@ public sealed class CacheFile : IFileReference
             handle = _handle;
             return true;
         }
-    }
-
-    private bool VerifyCore(int page, SafeFileHandle handle)
-    {
-        int length = Pages.LengthOf(page);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            int count = LocalFile.Read(handle, buffer.AsSpan(0, length), Pages.OffsetOf(page));
-            uint checksum = Crc32C.Compute(buffer.AsSpan(0, count));
-            lock (_lock)
-            {
-                if (!Pages.IsPresent(page))
-                {
-                    return false;
-                }
-
-                if (count == length && checksum == Pages.ChecksumOf(page))
-                {
-                    Pages.SetVerified(page);
-                }
-            }
-        }
-        catch (TierIOException e)
-        {
-            _tier.ReportFailure(e);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-
-        if (Pages.IsVerified(page))
-        {
-            if (Pages.AllPresentVerified)
-            {
-                MarkDirty();
-            }
-
-            return true;
-        }
-
-        DropCorrupt(page);
-        return false;
-    }
-
-    /// <summary>Forgets a page whose bytes do not match its checksum; a file that was whole is replaced.</summary>
-    internal void DropCorrupt(int page)
-    {
-        bool retire;
-        lock (_lock)
-        {
-            retire = _whole;
-            if (!retire)
-            {
-                if (!Pages.Clear(page))
-                {
-                    // Another reader found it first, and has counted it.
-                    return;
-                }
-
-                // The page's room stays reserved for the bytes that replace it.
-                _reserved.Add(page);
-            }
-        }
-
-        if (retire)
-        {
-            _tier.Replace(this);
-            return;
-        }
-
-        _tier.CountCorruptPage();
-        MarkDirty();
     }
 }

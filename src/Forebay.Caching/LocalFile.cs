@@ -75,6 +75,15 @@ internal static unsafe class LocalFile
         }
     }
 
+    /// <summary>Gives the space of a range back; it reads as zeros from then on. A range beyond the end is cut there.</summary>
+    internal static void Punch(SafeFileHandle file, long offset, long length)
+    {
+        if (Native.Allocate(file, Native.PunchHoleKeepSize, offset, length) != 0)
+        {
+            throw new TierIOException("punching a hole", "a cache file", Marshal.GetLastPInvokeError());
+        }
+    }
+
     /// <summary>Identity of an open file: what must not have changed for pages to count as verified.</summary>
     internal static FileIdentity Identify(SafeFileHandle file)
     {

@@ -20,6 +20,11 @@ internal static unsafe partial class Native
     internal const int NoSpace = 28;
     internal const int WouldBlock = 11;
     internal const int QuotaExceeded = 122;
+    internal const int NotSupported = 95;
+    internal const int NoSystemCall = 38;
+
+    /// <summary>FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.</summary>
+    internal const int PunchHoleKeepSize = 3;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, int mode);
@@ -32,6 +37,9 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int Truncate(SafeFileHandle file, long length);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    internal static partial int Allocate(SafeFileHandle file, int mode, long offset, long length);
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     internal static partial nint Read(SafeFileHandle file, byte* buffer, nint count, long offset);

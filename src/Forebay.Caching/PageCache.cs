@@ -99,7 +99,7 @@ public sealed class PageCache : IDisposable
             }
         }
 
-        return null;
+        return _tiers.Length == 0 || Array.Exists(_tiers, tier => tier.Fits(version)) ? null : _tiers.MaxBy(tier => tier.Options.QuotaBytes)!.FindOrCreate(version, inPart: true);
     }
 
     /// <summary>False only when surely no version of a key is cached.</summary>

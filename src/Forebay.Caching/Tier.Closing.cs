@@ -36,10 +36,11 @@ public sealed partial class Tier
         lock (_lock)
         {
             bool isRecent = sparesRecent && file.Entry.UsedAtSeconds >= _nowSeconds - 1;
-            closed = !isRecent && !file.IsDirty && file.TryDetach();
+            closed = !isRecent && !file.IsDirty && MayUnload(file) && file.TryDetach();
             if (closed && ReferenceEquals(file.Entry.File, file))
             {
                 file.Entry.IsWhole = file.IsWhole;
+                FoldLocked(file.Entry, file);
                 file.Entry.File = null;
                 if (file.Entry.SizeBytes == 0)
                 {

@@ -35,6 +35,8 @@ public sealed partial class Tier
 
         ObjectRow row = found.Value.Row;
         PageMap? pages = ReadPages(row, found.Value.Extents);
+        long diskBytes = pages is not null && IsPartial(row, _owners.OwnerOf(version.UnderStore, version.Key)) ? DiskBytesOf(row) : 0;
+        CacheFile? file;
         lock (_lock)
         {
             if (!_entries.TryGetValue(version.Id, out TierEntry? entry))
@@ -53,12 +55,18 @@ public sealed partial class Tier
 
             if (entry.File is null && pages is not null)
             {
-                entry.File = new CacheFile(this, entry, row.Version, row.Generation, pages, isNew: false);
-                _openFiles.Opened(entry.File);
+                AttachLoadedLocked(entry, row, pages, diskBytes);
             }
 
-            return entry.IsIncoming ? null : entry.File;
+            file = entry.IsIncoming ? null : entry.File;
         }
+
+        if (file?.Sections is { StrayBytes: > 0 })
+        {
+            PunchStray(file);
+        }
+
+        return file;
     }
 
     /// <summary>Pages of a row; verified when the file is as the index last saw it, in the same boot. Null when the file is missing or of another size.</summary>

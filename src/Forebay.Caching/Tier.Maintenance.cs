@@ -153,6 +153,7 @@ public sealed partial class Tier
         _wake.Set();
         _startup?.Join();
         _maintenance?.Join();
+        EndPunching();
         FlushIndex();
         SaveAllUses();
         _stopping.Dispose();
@@ -269,6 +270,7 @@ public sealed partial class Tier
             return false;
         }
 
+        files.ForEach(file => file.OnCommitted());
         return changes.Count >= MostChangesPerCommit;
     }
 
@@ -325,7 +327,7 @@ public sealed partial class Tier
         }
 
         _nextExpirySeconds = _nowSeconds + 10;
-        List<TierEntry>? victims = null;
+        List<EvictionNode>? victims = null;
         lock (_lock)
         {
             foreach (TierEntry entry in _entries.Values)
@@ -336,10 +338,10 @@ public sealed partial class Tier
                 }
             }
 
-            foreach (TierEntry entry in victims ?? [])
+            foreach (EvictionNode victim in victims ?? [])
             {
-                RemoveLocked(entry);
-                _evictedBytes += entry.SizeBytes;
+                RemoveLocked((TierEntry)victim);
+                _evictedBytes += victim.SizeBytes;
             }
         }
 

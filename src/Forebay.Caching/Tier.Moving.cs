@@ -40,7 +40,7 @@ public sealed partial class Tier
     internal bool HasFreeRoom(long bytes) => UsedBytes + bytes <= Options.LowWatermark * Volatile.Read(ref _effectiveQuotaBytes);
 
     /// <summary>True when a version may be stored here at all, now.</summary>
-    internal bool Takes(ObjectVersion version) => version.Length > 0 && version.Length <= MaxObjectBytes && !IsSuspended;
+    internal bool Takes(ObjectVersion version) => version.Length > 0 && Fits(version) && !IsSuspended;
 
     /// <summary>The file of an entry, loaded if it must be; null when the entry is no longer the current one.</summary>
     internal CacheFile? FindForMove(TierEntry entry)
@@ -182,25 +182,25 @@ public sealed partial class Tier
     private void EvictTo(double targetBytes)
     {
         // In slices: the lock is held briefly, and room is given out again only about as fast as files are really unlinked.
-        List<TierEntry>? victims;
+        Victims victims;
         int chosen;
         do
         {
-            victims = null;
+            victims = default;
             chosen = 0;
             lock (_lock)
             {
-                while (chosen < VictimsPerSlice && UsedBytes - _leavingBytes > targetBytes && _policy.TryEvict(out EvictionNode? node))
+                while (chosen < VictimsPerSlice && UsedBytes - _leavingBytes - victims.SectionBytes > targetBytes && _policy.TryEvict(out EvictionNode? node))
                 {
                     chosen++;
-                    if (!TrySendDownLocked((TierEntry)node))
+                    if (node is not TierEntry entry || !TrySendDownLocked(entry))
                     {
-                        TakeVictimLocked((TierEntry)node, ref victims);
+                        TakeVictimLocked(node, ref victims);
                     }
                 }
             }
 
-            DiscardVictims(victims);
+            DiscardVictims(victims.Nodes);
         }
         while (chosen == VictimsPerSlice && !_stop);
     }

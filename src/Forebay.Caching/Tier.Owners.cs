@@ -11,7 +11,7 @@ public sealed partial class Tier
     /// <summary>Cached bytes here that count for one mount point.</summary>
     public long BytesOf(int owner) => Volatile.Read(ref _ownerBytes[owner]);
 
-    /// <summary>Makes one file of a mount point go.</summary>
+    /// <summary>Makes one file of a mount point go, or one section of a partial file.</summary>
     /// <returns>False when none may.</returns>
     internal bool TryEvictOf(int owner)
     {
@@ -20,20 +20,20 @@ public sealed partial class Tier
             return false;
         }
 
-        List<TierEntry>? victims = null;
+        Victims victims = default;
         lock (_lock)
         {
             EvictingOwner = owner;
             if (_policy.TryEvict(out EvictionNode? node))
             {
-                TakeVictimLocked((TierEntry)node, ref victims);
+                TakeVictimLocked(node, ref victims);
             }
 
             EvictingOwner = -1;
         }
 
-        DiscardVictims(victims);
-        return victims is not null;
+        DiscardVictims(victims.Nodes);
+        return victims.Nodes is not null;
     }
 
     /// <summary>Takes a moved entry and its file away; the mount point's bytes go on counting, for the copy.</summary>

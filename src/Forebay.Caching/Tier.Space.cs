@@ -6,28 +6,46 @@ namespace Forebay.Caching;
 /// <summary>Room in the tier: who gets it, who has to leave, and the sums that the quota is compared with.</summary>
 public sealed partial class Tier
 {
+    /// <summary>Others may take the room that was made for a reservation; then it tries again, so often at most.</summary>
+    private const int MostReserveRounds = 16;
+
     /// <summary>Takes room for a file, evicting others if there is none.</summary>
-    internal bool TryReserve(TierEntry entry, long bytes)
+    /// <param name="entry">The file.</param>
+    /// <param name="bytes">Whole blocks.</param>
+    /// <param name="section">Section of a partial file that the bytes are for; -1 else.</param>
+    internal bool TryReserve(TierEntry entry, long bytes, int section = -1)
     {
         // Gone already: nothing else may have to go for it.
+        bool isThere = entry.IsTracked || section >= 0;
         bool counts = entry.CountsForOwner;
-        if (IsSuspended || !entry.IsTracked || (counts && !_owners.TryTake(entry.Owner, bytes)))
+        if (IsSuspended || !isThere || (counts && !_owners.TryTake(entry.Owner, bytes)))
         {
             return false;
         }
 
-        List<TierEntry>? victims = null;
-        bool granted;
-        lock (_lock)
+        bool granted = false;
+        bool mayGrant = true;
+        for (int round = 0; round < MostReserveRounds && mayGrant && !granted && !IsSuspended; round++)
         {
-            granted = _entries.TryGetValue(entry.Id, out TierEntry? current) && ReferenceEquals(current, entry) && !entry.IsLeaving;
-            granted = granted && MakeRoomLocked(_effectiveQuotaBytes - bytes, ref victims);
-            if (granted)
+            Victims victims = default;
+            lock (_lock)
             {
-                _policy.Resize(entry, entry.SizeBytes + bytes);
-                _storedBytes += bytes;
-                AddOwnerBytesLocked(entry, bytes);
+                mayGrant = IsCurrentLocked(entry) && !entry.IsLeaving && !_isClosing
+                    && MakeRoomLocked(_effectiveQuotaBytes - bytes, ref victims);
+
+                // The room of sections is there when they are punched, that of files is given out as they are unlinked.
+                granted = mayGrant && (victims.SectionBytes == 0 || UsedBytes <= _effectiveQuotaBytes - bytes);
+                if (granted)
+                {
+                    GrowLocked(entry, bytes);
+                    if (section >= 0)
+                    {
+                        GrowSectionLocked(entry, section, bytes);
+                    }
+                }
             }
+
+            DiscardVictims(victims.Nodes);
         }
 
         if (counts && !granted)
@@ -35,7 +53,6 @@ public sealed partial class Tier
             _owners.Add(entry.Owner, -bytes);
         }
 
-        DiscardVictims(victims);
         if (UsedBytes > Options.HighWatermark * Volatile.Read(ref _effectiveQuotaBytes))
         {
             WakeMaintenance();
@@ -48,32 +65,40 @@ public sealed partial class Tier
 
     private bool IsSuspended => _time.GetTimestamp() < Volatile.Read(ref _suspendedUntil);
 
-    private bool MakeRoomLocked(double targetBytes, ref List<TierEntry>? victims)
+    private bool MakeRoomLocked(double targetBytes, ref Victims victims)
     {
-        while (UsedBytes > targetBytes)
+        while (UsedBytes - victims.SectionBytes > targetBytes)
         {
             if (!_policy.TryEvict(out EvictionNode? node))
             {
                 return false;
             }
 
-            TakeVictimLocked((TierEntry)node, ref victims);
+            TakeVictimLocked(node, ref victims);
         }
 
         return true;
     }
 
-    private void TakeVictimLocked(TierEntry entry, ref List<TierEntry>? victims)
+    private void TakeVictimLocked(EvictionNode node, ref Victims victims)
     {
+        if (node is Section section)
+        {
+            TakeSectionLocked(section, ref victims);
+            return;
+        }
+
+        var entry = (TierEntry)node;
         RemoveLocked(entry);
         _evictedBytes += entry.SizeBytes;
-        (victims ??= []).Add(entry);
+        victims.Add(entry);
     }
 
     /// <summary>Takes an entry out of every table; its file is unlinked by <see cref="Discard"/> afterwards, outside the lock.</summary>
     private void RemoveLocked(TierEntry entry)
     {
         _policy.Remove(entry);
+        RemoveSectionsLocked(entry.File);
         _entries.Remove(entry.Id);
         int versions = _keys[entry.ObjectHash] - 1;
         if (versions == 0)
@@ -121,11 +146,18 @@ public sealed partial class Tier
         return generation;
     }
 
-    private void DiscardVictims(List<TierEntry>? victims)
+    private void DiscardVictims(List<EvictionNode>? victims)
     {
-        foreach (TierEntry victim in victims ?? [])
+        foreach (EvictionNode victim in victims ?? [])
         {
-            Discard(victim, victim.File, victim.SizeBytes);
+            if (victim is Section section)
+            {
+                Punch(section);
+                continue;
+            }
+
+            var entry = (TierEntry)victim;
+            Discard(entry, entry.File, entry.SizeBytes);
         }
     }
 

@@ -20,6 +20,7 @@ public sealed partial class Tier
         }
 
         WakeMaintenance();
+        LoadLargePartials(found);
         if (isComplete)
         {
             RemoveOrphans();
@@ -83,6 +84,30 @@ public sealed partial class Tier
                     _policy.MakeOldest(entries[i]);
                 }
             }
+        }
+    }
+
+    /// <summary>A partial file with much in it can leave by parts only once it is loaded.</summary>
+    private void LoadLargePartials(List<TierEntry> found)
+    {
+        try
+        {
+            foreach (TierEntry entry in found)
+            {
+                if (_stop)
+                {
+                    return;
+                }
+
+                if (!entry.IsWhole && entry.SizeBytes > UnfoldBytes && _index.Find(entry.Id) is { } saved)
+                {
+                    LoadIfLargeAndPartial(saved.Row);
+                }
+            }
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
         }
     }
 

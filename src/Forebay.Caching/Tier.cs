@@ -59,6 +59,8 @@ public sealed partial class Tier : IDisposable
         _bootId = ReadBootId();
         _nowSeconds = (int)time.GetUtcNow().ToUnixTimeSeconds();
         _openFiles = new OpenFiles(owners.MaxOpenFiles);
+        _sectionBytes = SectionTable.BytesFor(options.QuotaBytes, directory.PageSizeBytes);
+        _canPunch = directory.CanPunch();
         foreach ((string store, string prefix) in index.Pins())
         {
             _pins.Add(store, prefix);
@@ -74,7 +76,7 @@ public sealed partial class Tier : IDisposable
     /// <summary>Unit of validity of this directory, bytes.</summary>
     public int PageSizeBytes => _directory.PageSizeBytes;
 
-    /// <summary>Largest object that is stored; larger ones are served through, so that one object cannot empty the tier.</summary>
+    /// <summary>Largest object that is stored as a whole, so that one object cannot empty the tier; larger ones are kept in part.</summary>
     public long MaxObjectBytes => (long)(Options.QuotaBytes * Options.LowWatermark * 0.9);
 
     /// <summary>Bytes used on the disk: stored pages, unlinked files that are still held, and the index.</summary>
@@ -112,7 +114,7 @@ public sealed partial class Tier : IDisposable
     /// <summary><c>ok</c>, or what is wrong in one sentence.</summary>
     public string State => (_problem, _indexIsDamaged) switch
     {
-        ("", false) => "ok",
+        ("", false) => _lackedHoles ? "objects that do not fit are served through: the file system cannot punch holes" : "ok",
         ("", true) => "the index is damaged: cached bytes are served as far as it can be read, the next start begins it anew, and nothing stored until then is found again",
         (var problem, _) => problem,
     };
@@ -162,7 +164,9 @@ public sealed partial class Tier : IDisposable
     }
 
     /// <summary>Finds or makes the cached file of a version; null when it cannot be stored here: too large, or the directory is failing.</summary>
-    public CacheFile? FindOrCreate(ObjectVersion version)
+    /// <param name="version">The version.</param>
+    /// <param name="inPart">Also make a partial file, if the version does not fit and holes can be punched here.</param>
+    public CacheFile? FindOrCreate(ObjectVersion version, bool inPart = false)
     {
         CacheFile? found = Find(version);
         if (found is not null)
@@ -170,12 +174,15 @@ public sealed partial class Tier : IDisposable
             return found;
         }
 
-        if (version.Length == 0 || version.Length > MaxObjectBytes || IsSuspended)
+        int owner = _owners.OwnerOf(version.UnderStore, version.Key);
+        int sectionBytes = SectionBytesFor(version, owner);
+        bool lacksHoles = sectionBytes > 0 && !_canPunch;
+        _lackedHoles |= lacksHoles && inPart;
+        if (version.Length == 0 || lacksHoles || (sectionBytes > 0 && !inPart) || IsSuspended)
         {
             return null;
         }
 
-        int owner = _owners.OwnerOf(version.UnderStore, version.Key);
         TierEntry? known;
         CacheFile made;
         lock (_lock)
@@ -199,7 +206,7 @@ public sealed partial class Tier : IDisposable
                 AwaitsFirstUse = true,
             };
             entry.ObjectHash = ObjectHash(version.UnderStore, version.Key);
-            entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true);
+            entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true, sectionBytes);
             AddLocked(entry);
             _policy.Add(entry);
             _openFiles.Opened(entry.File);
@@ -404,6 +411,17 @@ public sealed partial class Tier : IDisposable
         NoteUse(entry);
     }
 
+    /// <summary>Records a use of a section; allocates nothing, takes no lock.</summary>
+    internal void TouchSection(CacheFile file, long offset)
+    {
+        SectionTable sections = file.Sections!;
+        Section? section = sections.At(sections.IndexOf(offset));
+        if (section is not null && section.CountUse(Volatile.Read(ref _nowSeconds)))
+        {
+            _policy.Touch(section);
+        }
+    }
+
     internal SafeFileHandle OpenData(CacheFile file)
     {
         CloseSomeIfFarTooMany();
@@ -476,6 +494,7 @@ public sealed partial class Tier : IDisposable
                 else if (file.TryDetach())
                 {
                     entry.IsWhole = file.IsWhole;
+                    FoldLocked(entry, file);
                     entry.File = null;
                 }
             }

@@ -235,10 +235,18 @@ public sealed partial class TierCheck
             byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(pages.PageSizeBytes, Math.Max(1, pages.Length)));
             long read = 0;
             int firstBad = -1;
+            int punched = 0;
+            bool mayHavePunched = !row.IsWhole && !trusted;
             for (int page = 0; page <= pages.PageCount; page++)
             {
                 _cancellation.ThrowIfCancellationRequested();
                 bool bad = page < pages.PageCount && pages.IsPresent(page) && !IsGood(pages, page, handle, buffer);
+                if (bad && mayHavePunched && !buffer.AsSpan(0, pages.LengthOf(page)).ContainsAnyExcept((byte)0))
+                {
+                    punched++;
+                    bad = false;
+                }
+
                 if (bad && firstBad < 0)
                 {
                     firstBad = page;
@@ -257,6 +265,11 @@ public sealed partial class TierCheck
                         progress(read);
                     }
                 }
+            }
+
+            if (punched > 0)
+            {
+                Add(TierFindingKind.Accounting, isDamage: false, file, row.Version.Key, firstByte: null, (long)punched * pages.PageSizeBytes, $"{punched} pages of the row were given back as holes: a process died before the index knew", "found by their checksums at the next read: fetched again");
             }
         }
 

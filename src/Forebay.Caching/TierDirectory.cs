@@ -82,6 +82,20 @@ internal sealed class TierDirectory : IDisposable
             }
         });
 
+    /// <summary>Tries whether the file system can punch holes, on the lock file, which holds nothing.</summary>
+    internal bool CanPunch()
+    {
+        try
+        {
+            LocalFile.Punch(_lock!, 0, 4096);
+            return true;
+        }
+        catch (TierIOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Path of the data file of one generation of an object version.</summary>
     internal string DataPath(VersionId id, int generation)
     {

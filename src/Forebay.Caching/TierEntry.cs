@@ -118,6 +118,8 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
         return true;
     }
 
-    public override bool CanEvict
-        => !IsPinned && (tier.EvictingOwner < 0 || tier.EvictingOwner == Owner) && (File is null || !File.IsReferenced);
+    /// <summary>False while its bytes must stay, whoever reads them.</summary>
+    internal bool MayLeave => !IsPinned && (tier.EvictingOwner < 0 || tier.EvictingOwner == Owner);
+
+    public override bool CanEvict => MayLeave && (File is null || !File.IsReferenced);
 }

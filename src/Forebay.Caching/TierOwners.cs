@@ -52,6 +52,8 @@ public sealed class TierOwners(IReadOnlyList<TierOwner> owners, int maxOpenFiles
     /// <summary>Cached bytes that count for one owner, over all tiers; what is being moved counts once.</summary>
     internal long BytesOf(int owner) => Volatile.Read(ref _bytes[owner]);
 
+    internal long? QuotaOf(int owner) => owners[owner].QuotaBytes;
+
     internal bool IsOverQuota(int owner) => owners[owner].QuotaBytes is long quota && BytesOf(owner) > quota;
 
     /// <summary>Takes bytes of an owner's quota, making others of its files go if there are none: in the slowest medium first, where the coldest lie.</summary>

@@ -36,12 +36,13 @@ public readonly struct FileSegment : IDisposable
     public bool IsEmpty => File is null;
 
     /// <inheritdoc/>
-    public void Dispose() => _reference?.Release();
+    public void Dispose() => _reference?.Release(new ByteRange(Offset, Length));
 }
 
 /// <summary>What a <see cref="FileSegment"/> holds on to.</summary>
 public interface IFileReference
 {
     /// <summary>Gives one reference back.</summary>
-    void Release();
+    /// <param name="range">The bytes it was taken for.</param>
+    void Release(ByteRange range);
 }

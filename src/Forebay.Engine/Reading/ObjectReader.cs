@@ -9,6 +9,7 @@ namespace Forebay.Engine.Reading;
 /// <summary>Reads one version through the cache: present pages from the file, missing ones by shared fills, and past the cache where nothing can be stored.</summary>
 internal sealed class ObjectReader : IObjectReader
 {
+    private const int MostFillsOfAByte = 4;
     private readonly MountPoint _mount;
     private readonly StatEntry _entry;
     private readonly ObjectStat _stat;
@@ -119,6 +120,11 @@ internal sealed class ObjectReader : IObjectReader
         long offset = 0;
         while (offset < _stat.Length)
         {
+            if (_file is { IsPartial: true })
+            {
+                UseFile(null);
+            }
+
             using FileSegment segment = await GetSegmentAsync(offset, _stat.Length - offset, cancellationToken);
             if (segment.IsEmpty)
             {
@@ -134,6 +140,7 @@ internal sealed class ObjectReader : IObjectReader
     [MethodImpl(MethodImplOptions.NoInlining)]
     private async ValueTask<FileSegment> GetSegmentSlowAsync(long offset, long maxLength, CancellationToken cancellationToken)
     {
+        int fills = 0;
         while (_file is not null)
         {
             SegmentStatus status = _file.TryGetSegment(offset, maxLength, out FileSegment segment);
@@ -150,6 +157,13 @@ internal sealed class ObjectReader : IObjectReader
                     UseFile(_mount.FileOf(_entry, create: true));
                     break;
                 default:
+                    if (_file.IsPartial && ++fills > MostFillsOfAByte)
+                    {
+                        // So many others read that what was brought has left before it could be read.
+                        UseFile(null);
+                        break;
+                    }
+
                     FileSegment filled = await FillAsync(_file, offset, maxLength, cancellationToken);
                     if (!filled.IsEmpty)
                     {
@@ -169,7 +183,7 @@ internal sealed class ObjectReader : IObjectReader
     {
         _readAhead ??= new ReadAhead(_mount.Fills, _mount.FillContext, file, offset, _wantedEnd, _requestId);
         long end = Math.Min(file.Length, offset + Math.Max(maxLength, 1));
-        RangeFill? fill = _mount.Fills.JoinOrStart(_mount.FillContext, file, offset, Math.Min(end, offset + _mount.FillContext.Options.MaxRangeBytes), _requestId, out bool isNew);
+        RangeFill? fill = _mount.Fills.JoinOrStart(_mount.FillContext, file, offset, Math.Min(end, offset + Math.Min(_mount.FillContext.Options.MaxRangeBytes, file.MostAheadBytes)), _requestId, out bool isNew);
         if (fill is null)
         {
             return default;
@@ -212,12 +226,20 @@ internal sealed class ObjectReader : IObjectReader
     private static FileSegment SegmentOf(CacheFile file, RangeFill fill, long offset, long maxLength)
     {
         long available = Math.Min(fill.Progress, offset + maxLength);
-        if (available <= offset || !file.TryAcquire(out SafeFileHandle? handle))
+        var range = ByteRange.FromBounds(offset, available);
+        if (available <= offset || !file.TryHold(range, out SafeFileHandle? handle))
         {
             return default;
         }
 
-        return new FileSegment(handle!, offset, available - offset, file);
+        if (!file.IsPartial || !fill.HasEnded)
+        {
+            return new FileSegment(handle!, offset, available - offset, file);
+        }
+
+        // The fill's own hold ended, perhaps before this one began: only what the page map shows now is surely there.
+        file.Release(range);
+        return file.TryGetSegment(offset, maxLength, out FileSegment segment) == SegmentStatus.Hit ? segment : default;
     }
 
     /// <summary>False when the disk failed or the file is shorter than it was: the rest is read past the cache.</summary>

@@ -33,7 +33,7 @@ internal sealed class RangeFill
 
     /// <summary>Prepares a fill with an interest of one, the caller's.</summary>
     /// <param name="context">Store and bounds.</param>
-    /// <param name="file">Where the bytes go; the fill holds a reference of its own while it runs.</param>
+    /// <param name="file">Where the bytes go; the fill holds its range while it runs.</param>
     /// <param name="range">Begins at a page and ends at a page or at the end of the object.</param>
     /// <param name="writeTurn">Held while bytes are written to the file; shared by the fills of one version.</param>
     /// <param name="firstRead">A read that was already started at the range's first byte, and with it one of the context's slots; both owned by
@@ -64,6 +64,18 @@ internal sealed class RangeFill
 
     /// <summary>Runs from the start to the end of the work; never fails.</summary>
     internal Task Running { get; private set; } = Task.CompletedTask;
+
+    /// <summary>True when it no longer holds its range: what it brought may leave.</summary>
+    internal bool HasEnded
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isEnded;
+            }
+        }
+    }
 
     /// <summary>False when the fill is ending: nobody can join it any more.</summary>
     internal bool IsJoinable
@@ -168,7 +180,7 @@ internal sealed class RangeFill
                 slot = true;
             }
 
-            referenced = File.TryAcquire(out _);
+            referenced = File.TryHold(Range, out _);
             if (!referenced)
             {
                 throw new ForebayException(ErrorKind.NoSpace, "The cache file was dropped before it could be filled.");
@@ -195,7 +207,7 @@ internal sealed class RangeFill
             End(failure);
             if (referenced)
             {
-                File.Release();
+                File.Release(Range);
             }
         }
     }

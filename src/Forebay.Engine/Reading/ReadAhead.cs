@@ -48,7 +48,9 @@ internal sealed class ReadAhead : IDisposable
         _windowBytes = _isHinted ? LargestWindowBytes : 0;
     }
 
-    private long LargestWindowBytes => (long)_context.Options.MaxRangeBytes * _context.Options.MaxRangesPerReader;
+    private long LargestWindowBytes => Math.Min((long)_context.Options.MaxRangeBytes * _context.Options.MaxRangesPerReader, _file.MostAheadBytes);
+
+    private long LargestRangeBytes => Math.Min(_context.Options.MaxRangeBytes, Math.Max(_file.PageSizeBytes, _file.MostAheadBytes / 4));
 
     /// <summary>Bytes of the ranges started here, since the last call.</summary>
     internal long TakeStartedBytes() => Interlocked.Exchange(ref _startedBytes, 0);
@@ -137,7 +139,7 @@ internal sealed class ReadAhead : IDisposable
     private long RangeBytes()
     {
         long share = (_wantedEnd - _frontier) / (2L * _context.Options.MaxRangesPerReader);
-        long bytes = Math.Clamp(share, Math.Min(SmallestRangeBytes, _context.Options.MaxRangeBytes), _context.Options.MaxRangeBytes);
+        long bytes = Math.Clamp(share, Math.Min(SmallestRangeBytes, LargestRangeBytes), LargestRangeBytes);
         return Math.Max(bytes - (bytes % _file.PageSizeBytes), _file.PageSizeBytes);
     }
 

@@ -30,8 +30,9 @@ internal static class TierHarness
     /// <summary>Stores one page; false when the tier refused it.</summary>
     internal static bool Put(Tier tier, ObjectVersion version, int page)
     {
-        CacheFile? file = tier.FindOrCreate(version);
-        if (file is null || !file.TryAcquire(out _))
+        CacheFile? file = tier.FindOrCreate(version, inPart: true);
+        var range = new ByteRange((long)page * PageBytes, Math.Min(PageBytes, version.Length - ((long)page * PageBytes)));
+        if (file is null || !file.TryHold(range, out _))
         {
             return false;
         }
@@ -52,7 +53,7 @@ internal static class TierHarness
         }
         finally
         {
-            file.Release();
+            file.Release(range);
         }
     }
 
@@ -150,6 +151,26 @@ internal static class TierHarness
     internal static void Await(Func<bool> condition, string what)
         => Assert.True(SpinWait.SpinUntil(condition, TimeSpan.FromSeconds(30)), $"waited 30 s until {what}");
 
+    /// <summary>Blocks of all data files on the disk, bytes; 0 for what is unlinked.</summary>
+    internal static long DiskBytes(string directory)
+    {
+        long bytes = 0;
+        foreach (string path in Directory.EnumerateFiles(Path.Combine(directory, "objects"), "*", SearchOption.AllDirectories))
+        {
+            try
+            {
+                using SafeFileHandle file = LocalFile.Open(path, create: false, writable: false);
+                bytes += LocalFile.DiskBytesOf(file);
+            }
+            catch (TierIOException)
+            {
+                // Unlinked since it was listed.
+            }
+        }
+
+        return bytes;
+    }
+
     internal static (int ExitCode, string Output) Run(string command, params string[] arguments)
     {
         var start = new ProcessStartInfo(command, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
@@ -165,13 +186,13 @@ internal sealed class SmallDisk : IDisposable
 {
     private readonly TempDirectory _directory = new();
 
-    internal SmallDisk(string options)
+    internal SmallDisk(string options, string type = "tmpfs")
     {
-        (int exitCode, string output) = TierHarness.Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", _directory.Path);
+        (int exitCode, string output) = TierHarness.Run("mount", "-t", type, "-o", options, type, _directory.Path);
         IsMounted = exitCode == 0;
         if (!IsMounted)
         {
-            Console.WriteLine($"SKIPPED: a tmpfs cannot be mounted here (needs root): {output.Trim()}");
+            Console.WriteLine($"SKIPPED: a {type} cannot be mounted here (needs root): {output.Trim()}");
         }
     }
 

@@ -85,17 +85,6 @@ public sealed class DegradedReadingTests
     }
 
     [Fact]
-    public async Task AnObjectLargerThanTheTierIsServedPast()
-    {
-        await using NodeWorld world = new(quotaBytes: 16 << 20);
-        world.Memory.PutPattern("large", 20 << 20);
-
-        await world.ReadExactAsync("large");
-
-        Assert.Equal(0, world.Tier.Objects);
-    }
-
-    [Fact]
     public async Task AVanishedCacheDirectoryCostsNoReadItsBytes()
     {
         await using NodeWorld world = new();

@@ -171,7 +171,7 @@ internal sealed class FakeBucket(string name) : IMountPoint
             return count;
         }
 
-        public void Release() => Interlocked.Decrement(ref _bucket.OpenSegments);
+        public void Release(ByteRange range) => Interlocked.Decrement(ref _bucket.OpenSegments);
 
         public void Dispose()
         {

@@ -1,0 +1,95 @@
+using Forebay.Core;
+using Forebay.Engine.Loading;
+using Xunit;
+using static Forebay.Engine.Tests.Reading.NodeWorld;
+
+namespace Forebay.Engine.Tests.Reading;
+
+/// <summary>Objects larger than the tier, through the whole read path.</summary>
+[Collection(NodeCollection.Name)]
+public sealed class PartialReadingTests
+{
+    private const long Quota = 64 << 20;
+    private const long Length = (4 * Quota) + 12_345;
+
+    [Fact]
+    public async Task ASequentialReaderOfFourTimesTheQuotaFetchesEachByteOnce()
+    {
+        await using NodeWorld world = new(quotaBytes: Quota);
+        world.Memory.PutPattern("large", Length);
+
+        using IObjectReader reader = await world.OpenAsync("large", new ByteRange(0, Length));
+        long inSegments = await NodeWorld.ReadExactAsync(reader, 0, Length, world.Deadline);
+
+        Assert.Equal(Length, inSegments);
+        Assert.Equal(Length, world.Memory.BytesRead);
+        Assert.InRange(world.Tier.UsedBytes, Quota / 2, Quota + (Quota / 100));
+        Assert.Equal((0, 0), (world.Tier.CorruptPages, world.Tier.IoErrors));
+    }
+
+    [Fact]
+    public async Task RandomReadersFetchWhatTheShareOfTheCacheLeaves()
+    {
+        await using NodeWorld world = new(quotaBytes: Quota);
+        world.Memory.PutPattern("large", Length);
+        await world.Data.StatAsync("large", null, world.Deadline);
+        const int Reads = 2_000;
+        long wanted = 0;
+        long before = 0;
+        for (int round = 0; round < 2; round++)
+        {
+            before = world.Memory.BytesRead;
+            wanted = 0;
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(seed => Task.Run(async () =>
+            {
+                var random = new Random((round * 4) + seed);
+                for (int i = 0; i < Reads; i++)
+                {
+                    long offset = random.NextInt64(Length / PageBytes) * PageBytes;
+                    await world.ReadExactAsync("large", offset, PageBytes);
+                    Interlocked.Add(ref wanted, PageBytes);
+                }
+            })));
+        }
+
+        Assert.InRange((world.Memory.BytesRead - before) / (double)wanted, 0.70, 0.84);
+        Assert.InRange(world.Tier.UsedBytes, Quota / 2, Quota + (Quota / 100));
+        Assert.Equal(0, world.Tier.CorruptPages);
+    }
+
+    [Fact]
+    public async Task ManySequentialReadersAtOnceSeeExactBytes()
+    {
+        await using NodeWorld world = new(quotaBytes: Quota);
+        world.Memory.PutPattern("large", Length);
+        world.Memory.PutPattern("small", 3 << 20);
+
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(i => Task.Run(async () =>
+        {
+            for (int pass = 0; pass < 2; pass++)
+            {
+                long start = i * Quota / 2;
+                await world.ReadExactAsync("large", start, Quota);
+                await world.ReadExactAsync("small");
+            }
+        })));
+
+        Assert.Equal(0, world.Tier.CorruptPages);
+        Assert.InRange(world.Tier.UsedBytes, 1, Quota + (Quota / 100));
+    }
+
+    [Fact]
+    public async Task ALoadOfWhatCannotBeWholeFailsAtOnce()
+    {
+        await using NodeWorld world = new(quotaBytes: Quota);
+        world.Memory.PutPattern("large", Length);
+        await world.ReadExactAsync("large", 0, PageBytes);
+        long bytes = world.Memory.BytesRead;
+
+        LoadStatus load = await world.Node.StartLoadAsync(new LoadRequest(["/data/large"]), world.Deadline);
+        Await(() => (load = world.Node.FindLoad(load.Id)!).State != LoadState.Running, "the load ends");
+
+        Assert.Contains("cannot be stored", load.LastError, StringComparison.Ordinal);
+        Assert.Equal(bytes, world.Memory.BytesRead);
+    }
+}
