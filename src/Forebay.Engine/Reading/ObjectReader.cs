@@ -134,6 +134,7 @@ internal sealed class ObjectReader : IObjectReader
     [MethodImpl(MethodImplOptions.NoInlining)]
     private async ValueTask<FileSegment> GetSegmentSlowAsync(long offset, long maxLength, CancellationToken cancellationToken)
     {
+        await PoolThread.SwitchAsync();
         while (_file is not null)
         {
             SegmentStatus status = _file.TryGetSegment(offset, maxLength, out FileSegment segment);
