@@ -63,8 +63,13 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
     {
-        StatEntry entry = Metadata.TryGetRelative(key, requireHeaders: true)
-            ?? await Metadata.GetAsync(FullKey(key), requireHeaders: true, requestId, cancellationToken);
+        StatEntry? entry = Metadata.TryGetRelative(key, requireHeaders: true);
+        if (entry is null)
+        {
+            await PoolThread.SwitchAsync();
+            entry = await Metadata.GetAsync(FullKey(key), requireHeaders: true, requestId, cancellationToken);
+        }
+
         return entry.Stat ?? throw Missing(key);
     }
 
@@ -72,9 +77,9 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     public ValueTask<IObjectReader> OpenAsync(string key, ByteRange? wanted, string? requestId, CancellationToken cancellationToken)
     {
         StatEntry? entry = Metadata.TryGetRelative(key, requireHeaders: true);
-        return entry is null
-            ? OpenUnknownAsync(key, wanted, requestId, cancellationToken)
-            : new ValueTask<IObjectReader>(OpenKnown(key, entry, wanted, requestId));
+        return entry is null ? OpenUnknownAsync(key, wanted, requestId, cancellationToken)
+            : entry.IsNegative || entry.Attachment is CacheFile { IsUsable: true } || PoolThread.IsCurrent ? new ValueTask<IObjectReader>(OpenKnown(key, entry, wanted, requestId))
+            : OpenKnownOnPoolAsync(key, entry, wanted, requestId);
     }
 
     /// <inheritdoc/>
@@ -140,8 +145,16 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
 
     internal void CountBypassed(long bytes) => _cache.CountBypassed(bytes);
 
+    /// <summary>The file has to be looked up in the index of a tier and opened.</summary>
+    private async ValueTask<IObjectReader> OpenKnownOnPoolAsync(string key, StatEntry entry, ByteRange? wanted, string? requestId)
+    {
+        await PoolThread.SwitchAsync();
+        return OpenKnown(key, entry, wanted, requestId);
+    }
+
     private async ValueTask<IObjectReader> OpenUnknownAsync(string key, ByteRange? wanted, string? requestId, CancellationToken cancellationToken)
     {
+        await PoolThread.SwitchAsync();
         string fullKey = FullKey(key);
         if (wanted is null || wanted.Value.IsEmpty || Metadata.TryGetStale(fullKey) is not null || _cache.MayHold(UnderStore, fullKey))
         {

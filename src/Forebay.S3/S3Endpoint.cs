@@ -84,6 +84,11 @@ public sealed class S3Endpoint
             SetIdHeaders(context.Response, requestId);
             entered = _concurrency is null || await _concurrency.TryEnterAsync(context.RequestAborted);
             S3Error? error = entered ? Resolve(context, out target, out operation) : S3Errors.SlowDown;
+            if (!operation.MayRunInline)
+            {
+                await PoolThread.SwitchAsync();
+            }
+
             error ??= await ProcessAsync(context, target!, operation, requestId);
             if (error is not null)
             {

@@ -19,4 +19,7 @@ internal static partial class S3Log
 
     [LoggerMessage(3005, LogLevel.Information, "S3 endpoint listens on {Address}")]
     public static partial void Listening(ILogger logger, string address);
+
+    [LoggerMessage(3006, LogLevel.Warning, "a connection could not be accepted")]
+    public static partial void AcceptFailed(ILogger logger, Exception exception);
 }

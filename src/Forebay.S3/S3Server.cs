@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Forebay.Core;
 using Forebay.S3.Sending;
+using Forebay.S3.Transport;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -28,10 +29,9 @@ public sealed class S3Server : IAsyncDisposable
     /// <summary>Creates the server; nothing listens yet.</summary>
     /// <param name="options">Valid options.</param>
     /// <param name="endpoint">Answers the requests.</param>
-    /// <param name="transport">Accepts connections; null for sockets.</param>
     /// <param name="loggerFactory">Log of server and endpoint.</param>
     /// <exception cref="ForebayException"><see cref="ErrorKind.InvalidArgument"/>: the TLS certificate cannot be used.</exception>
-    public S3Server(S3Options options, S3Endpoint endpoint, IConnectionListenerFactory? transport, ILoggerFactory loggerFactory)
+    public S3Server(S3Options options, S3Endpoint endpoint, ILoggerFactory loggerFactory)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(endpoint);
@@ -40,17 +40,13 @@ public sealed class S3Server : IAsyncDisposable
         _logger = loggerFactory.CreateLogger<S3Server>();
         var kestrel = new KestrelServerOptions { ApplicationServices = CreateServices(options, loggerFactory) };
         Configure(kestrel, options, endpoint);
-        transport ??= CreateSocketTransport(loggerFactory);
+        var transport = new SendfileTransportFactory(Options.Create(new SocketTransportOptions { Backlog = 1024 }), loggerFactory);
         _server = new KestrelServer(Options.Create(kestrel), transport, loggerFactory);
     }
 
     /// <summary>Where the server listens, ports resolved; empty before <see cref="StartAsync"/>.</summary>
     public IReadOnlyList<string> Addresses
         => _server.Features.Get<IServerAddressesFeature>() is { } feature ? [.. feature.Addresses] : [];
-
-    /// <summary>The usual socket transport, for those who wrap it.</summary>
-    public static SocketTransportFactory CreateSocketTransport(ILoggerFactory loggerFactory)
-        => new(Options.Create(new SocketTransportOptions { Backlog = 1024 }), loggerFactory);
 
     /// <summary>Sets the limits and listeners of a Kestrel, own or of a host.</summary>
     /// <param name="kestrel">Receives them.</param>
@@ -79,7 +75,7 @@ public sealed class S3Server : IAsyncDisposable
             {
                 // S3 speaks HTTP/1.1 only, and so do its clients; the less is open to strangers.
                 listen.Protocols = HttpProtocols.Http1;
-                listen.Use(next => connection => ServeAsync(next, connection, endpoint));
+                listen.Use(next => connection => ServeAsync(next, connection, endpoint, isPlain: tls is null));
                 if (tls is not null)
                 {
                     listen.UseHttps(tls);
@@ -124,8 +120,14 @@ public sealed class S3Server : IAsyncDisposable
         return builder.Services.BuildServiceProvider();
     }
 
-    private static async Task ServeAsync(ConnectionDelegate next, ConnectionContext connection, S3Endpoint endpoint)
+    private static async Task ServeAsync(ConnectionDelegate next, ConnectionContext connection, S3Endpoint endpoint, bool isPlain)
     {
+        // TLS computes too long for an event loop.
+        if (isPlain && connection.Features.Get<IInlineFeature>() is { } inline)
+        {
+            inline.RunsInline = true;
+        }
+
         if (endpoint.Egress is not null)
         {
             connection.Features.Set(new EgressFeature(endpoint.Egress.Connect()));

@@ -7,11 +7,8 @@ using Forebay.Engine;
 using Forebay.Engine.Limits;
 using Forebay.Engine.Options;
 using Forebay.S3;
-using Forebay.S3.Transport;
 using Forebay.UnderStores;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace Forebay.Cli.Serve;
 
@@ -54,7 +51,6 @@ internal static class CompositionRoot
             new ConcurrencyGate(gate),
             plan.Time,
             logs.CreateLogger<S3Endpoint>());
-        var transport = new SendfileTransportFactory(Options.Create(new SocketTransportOptions { Backlog = 1024 }), logs);
         var admin = new AdminServerOptions
         {
             Node = node,
@@ -67,7 +63,7 @@ internal static class CompositionRoot
         };
         IEdge[] edges =
         [
-            new S3Edge(new S3Server(s3Options, endpoint, transport, logs), configuration.S3.Address.ToString()),
+            new S3Edge(new S3Server(s3Options, endpoint, logs), configuration.S3.Address.ToString()),
             new AdminEdge(admin, configuration.Admin.Address.ToString()),
         ];
         return new NodeParts(node, edges, async () =>

@@ -17,6 +17,9 @@ internal sealed class GetObject(S3OperationKind kind) : Operation(kind)
     /// <summary>Times a GET begins anew because the object was overwritten under it.</summary>
     private const int MaxReopens = 3;
 
+    /// <summary>What is cached is found and sent without a wait; the engine and the senders change threads for the rest.</summary>
+    public override bool MayRunInline => true;
+
     public override async ValueTask<S3Error?> ExecuteAsync(S3Request request, CancellationToken cancellationToken)
     {
         // Step 1: rights and parameters.

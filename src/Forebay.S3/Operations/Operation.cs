@@ -18,6 +18,9 @@ internal abstract class Operation(S3OperationKind kind)
     /// <summary>True when a body would be used, so its hash is checked. Bodies of refused writes are never read.</summary>
     public virtual bool ReadsBody => true;
 
+    /// <summary>True when the operation may begin on the thread of an event loop: it leaves it before anything that may wait or compute long.</summary>
+    public virtual bool MayRunInline => false;
+
     /// <summary>Answers the request.</summary>
     /// <returns>Null when it is answered, or the error to answer.</returns>
     public abstract ValueTask<S3Error?> ExecuteAsync(S3Request request, CancellationToken cancellationToken);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Forebay.Core;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -105,6 +106,7 @@ public static class SendfileBody
 
     private static async ValueTask<bool> CopyAsync(HttpContext context, SafeFileHandle file, long offset, long length, CancellationToken cancellationToken)
     {
+        await PoolThread.SwitchAsync();
         PipeWriter body = context.Response.BodyWriter;
         while (length > 0)
         {

@@ -1,8 +1,8 @@
-using System.Buffers;
 using System.IO.Pipelines;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Threading.Tasks.Sources;
+using Forebay.Core;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Win32.SafeHandles;
@@ -11,27 +11,31 @@ namespace Forebay.S3.Transport;
 
 /// <summary>
 /// The output of a connection that sends straight on the socket: buffered bytes first, then the announced piece of a file by
-/// <c>sendfile(2)</c>. A flush ends when the kernel has taken everything, so back-pressure is the socket's own send buffer.
+/// <c>sendfile(2)</c>. A flush ends when the kernel has taken everything, so back-pressure is the socket's own send buffer. On the thread of an event loop only what cannot wait is sent; the rest goes to the pool.
 /// <list type="bullet">
-/// <item>Thread-safety: one writer at a time, as for any <see cref="PipeWriter"/>; <see cref="OnHeartbeat"/> comes from Kestrel's timer beside it.</item>
+/// <item>Thread-safety: one writer at a time, as for any <see cref="PipeWriter"/>; <see cref="OnHeartbeat"/> comes from Kestrel's timer and
+/// <see cref="OnWritable"/> from the event loop beside it. Whoever takes <c>Waiting</c> out of <c>_writability</c> ends the wait.</item>
 /// <item>After a failure (the client is gone, the file is shorter than announced, its disk fails) the connection is aborted, what is not sent is
 /// dropped and every flush answers <see cref="FlushResult.IsCompleted"/>; nothing is thrown, as Kestrel expects of a transport.</item>
 /// </list>
 /// </summary>
-internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
+internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueTaskSource
 {
     /// <summary>
-    /// Bytes copied while waiting for the socket to become writable. The runtime has no "wait until writable" for a socket, but an async
-    /// send waits for it; a small one costs little copying. Kept a page multiple, so that sendfile goes on at a page boundary.
+    /// Longest piece of a file that is sent on the thread of an event loop, and only when all of it is in memory: longer ones would
+    /// hold up the loop's other connections, and a hop to the pool costs them little.
     /// </summary>
-    private const int WaitCopyBytes = 4096;
+    internal const int MaxInlineFileBytes = 256 << 10;
 
     /// <summary>Heartbeats (about a second each) in which a waiting client takes no byte before it is given up.</summary>
     internal const int MaxStalledHeartbeats = 60;
 
-    private readonly ConnectionContext _connection;
-    private readonly Socket _socket;
-    private readonly SafeHandle _socketHandle;
+    // The socket took no more, or may have been told to; it may take bytes again; the flush waits for that.
+    private const int Full = 0;
+    private const int Writable = 1;
+    private const int Waiting = 2;
+
+    private readonly SocketConnection _connection;
     private readonly OutgoingBuffers _buffers = new();
 
     private SafeFileHandle? _file;
@@ -45,18 +49,21 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
     private bool _watched;
     private long _progressAtHeartbeat;
     private int _stalledHeartbeats;
+    private ManualResetValueTaskSourceCore<bool> _wait;
+    private CancellationTokenRegistration _registration;
+    private int _writability;
 
-    internal SendfilePipeWriter(ConnectionContext connection, Socket socket)
+    internal SendfilePipeWriter(SocketConnection connection)
     {
         _connection = connection;
-        _socket = socket;
-        _socketHandle = socket.SafeHandle;
+        _wait.RunContinuationsAsynchronously = true;
     }
 
     private enum SendStatus
     {
         Done,
         WouldBlock,
+        NeedsPool,
         Failed,
     }
 
@@ -142,8 +149,8 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
         }
 
         SendStatus status = _closed ? SendStatus.Failed : TrySend();
-        return status == SendStatus.WouldBlock
-            ? FlushWhenWritableAsync(cancellationToken)
+        return status is SendStatus.WouldBlock or SendStatus.NeedsPool
+            ? FlushSlowAsync(cancellationToken)
             : new ValueTask<FlushResult>(EndFlush(status));
     }
 
@@ -177,6 +184,30 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
         }
     }
 
+    /// <summary>The socket may take bytes again, or is closed.</summary>
+    internal void OnWritable()
+    {
+        if (Interlocked.Exchange(ref _writability, Writable) == Waiting)
+        {
+            _wait.SetResult(true);
+        }
+    }
+
+    /// <inheritdoc/>
+    void IValueTaskSource.GetResult(short token)
+    {
+        _registration.Dispose();
+        _registration = default;
+        _wait.GetResult(token);
+    }
+
+    /// <inheritdoc/>
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _wait.GetStatus(token);
+
+    /// <inheritdoc/>
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags)
+        => _wait.OnCompleted(continuation, state, token, flags);
+
     private static InvalidOperationException BeyondFile()
         => new("More bytes were written than the piece of the file has; flush it first.");
 
@@ -198,7 +229,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
     {
         while (_buffers.Count > 0)
         {
-            nint sent = _buffers.SendTo(_socketHandle, more: _fileAdvanced > 0);
+            nint sent = _buffers.SendTo(_connection.Handle, more: _fileAdvanced > 0);
             if (sent < 0)
             {
                 int errno = Marshal.GetLastPInvokeError();
@@ -219,10 +250,15 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
 
     private SendStatus TrySendFile()
     {
+        if (!PoolThread.IsCurrent && (_fileAdvanced > MaxInlineFileBytes || !Native.IsResident(_file!, _fileOffset, _fileAdvanced)))
+        {
+            return SendStatus.NeedsPool;
+        }
+
         while (_fileAdvanced > 0)
         {
             long offset = _fileOffset;
-            nint sent = Native.SendFile(_socketHandle, _file!, ref offset, _fileAdvanced);
+            nint sent = Native.SendFile(_connection.Handle, _file!, ref offset, _fileAdvanced);
             if (sent > 0)
             {
                 FileBytesSent((int)sent);
@@ -252,62 +288,58 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature
         return SendStatus.Done;
     }
 
+    /// <summary>The rest of a flush that has to wait: for the client to take bytes, or for the disk to give them.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<FlushResult> FlushWhenWritableAsync(CancellationToken cancellationToken)
+    private async ValueTask<FlushResult> FlushSlowAsync(CancellationToken cancellationToken)
     {
         _isFlushing = true;
         Watch();
-        SendStatus status;
-        try
+        await PoolThread.SwitchAsync();
+        while (true)
         {
-            do
+            Interlocked.Exchange(ref _writability, Full);
+            SendStatus status = _closed ? SendStatus.Failed : TrySend();
+            if (status != SendStatus.WouldBlock)
             {
-                await (_buffers.Count > 0 ? SendBufferedAsync(cancellationToken) : CopyFromFileAsync(cancellationToken));
-                status = _closed ? SendStatus.Failed : TrySend();
-            }
-            while (status == SendStatus.WouldBlock);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or IOException)
-        {
-            status = Fail(e is IOException ? e.Message : "The client closed the connection.");
-        }
-        catch (OperationCanceledException)
-        {
-            // An unknown part of the message has left: nothing may follow it on this connection.
-            EndFlush(SendStatus.Failed);
-            throw;
-        }
-
-        return EndFlush(status);
-    }
-
-    private async ValueTask SendBufferedAsync(CancellationToken cancellationToken)
-    {
-        int sent = await _socket.SendAsync(_buffers.First, SocketFlags.None, cancellationToken);
-        _buffers.Consume(sent);
-        Volatile.Write(ref _progress, _progress + sent);
-    }
-
-    private async ValueTask CopyFromFileAsync(CancellationToken cancellationToken)
-    {
-        int toBoundary = WaitCopyBytes - (int)(_fileOffset % WaitCopyBytes);
-        int length = Math.Min(toBoundary, _fileAdvanced);
-        byte[] array = ArrayPool<byte>.Shared.Rent(WaitCopyBytes);
-        try
-        {
-            int read = RandomAccess.Read(_file!, array.AsSpan(0, length), _fileOffset);
-            if (read == 0)
-            {
-                HasFileFailed = true;
-                throw new IOException("The file ended before the announced length.");
+                return EndFlush(status);
             }
 
-            int sent = await _socket.SendAsync(array.AsMemory(0, read), SocketFlags.None, cancellationToken);
-            FileBytesSent(sent);
+            try
+            {
+                await WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                // An unknown part of the message has left: nothing may follow it on this connection.
+                EndFlush(SendStatus.Failed);
+                throw;
+            }
         }
-        finally
+    }
+
+    /// <summary>Waits until the socket may take bytes again.</summary>
+    private ValueTask WaitAsync(CancellationToken cancellationToken)
+    {
+        _wait.Reset();
+        if (Interlocked.CompareExchange(ref _writability, Waiting, Full) != Full)
         {
-            ArrayPool<byte>.Shared.Return(array);
+            return default;
+        }
+
+        short version = _wait.Version;
+        if (cancellationToken.CanBeCanceled)
+        {
+            _registration = cancellationToken.UnsafeRegister(static (writer, token) => ((SendfilePipeWriter)writer!).CancelWait(token), this);
+        }
+
+        return new ValueTask(this, version);
+    }
+
+    private void CancelWait(CancellationToken cancellationToken)
+    {
+        if (Interlocked.CompareExchange(ref _writability, Writable, Waiting) == Waiting)
+        {
+            _wait.SetException(new OperationCanceledException(cancellationToken));
         }
     }
 

@@ -61,7 +61,7 @@ internal sealed class TestServer : IAsyncDisposable
         };
         options = change?.Invoke(options) ?? options;
         var endpoint = new S3Endpoint(options, buckets ?? new FakeNamespace(bucket, new FakeBucket("other")), egress, concurrency, time, logger);
-        var server = new S3Server(options, endpoint, null, NullLoggerFactory.Instance);
+        var server = new S3Server(options, endpoint, NullLoggerFactory.Instance);
         await server.StartAsync(CancellationToken.None);
         return new TestServer(server, endpoint, bucket);
     }

@@ -2,7 +2,6 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using Forebay.S3.Transport;
-using Microsoft.AspNetCore.Connections;
 using Xunit;
 
 namespace Forebay.S3.Tests.Transport;
@@ -11,7 +10,8 @@ public sealed class SendfilePipeWriterTests : IDisposable
 {
     private readonly Socket _server;
     private readonly Socket _client = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-    private readonly DefaultConnectionContext _connection = new();
+    private readonly EventLoop _loop = new(0);
+    private readonly SocketConnection _connection;
     private readonly string _directory = Directory.CreateTempSubdirectory("forebay-writer-").FullName;
 
     public SendfilePipeWriterTests()
@@ -22,15 +22,17 @@ public sealed class SendfilePipeWriterTests : IDisposable
         _client.ReceiveBufferSize = 4096;
         _client.Connect(listener.LocalEndPoint!);
         _server = listener.Accept();
-        _server.Blocking = false;
+        _connection = new SocketConnection(_server, _loop);
     }
 
     [Fact]
     public async Task AClientThatTakesNothingIsGivenUpAndOneThatTakesSomethingIsNot()
     {
         using TestFile file = new(Path.Combine(_directory, "file"), 32 << 20, seed: 1);
-        SendfilePipeWriter writer = new(_connection, _server);
-        ValueTask<FlushResult> flush = SendWhole(writer, file);
+        var writer = (SendfilePipeWriter)_connection.Output;
+
+        // Begun on the pool, it has filled the socket when the beats begin.
+        Task<FlushResult> flush = await Task.Factory.StartNew(() => SendWhole(writer, file).AsTask(), CancellationToken.None, TaskCreationOptions.None, TaskScheduler.Default);
 
         Beat(writer, SendfilePipeWriter.MaxStalledHeartbeats);
         byte[] some = new byte[1 << 20];
@@ -45,7 +47,6 @@ public sealed class SendfilePipeWriterTests : IDisposable
         // By now the send buffer may have been refilled once more; after that nothing moves.
         Beat(writer, 2 * SendfilePipeWriter.MaxStalledHeartbeats);
         Assert.True(_connection.ConnectionClosed.WaitHandle.WaitOne(TimeSpan.FromSeconds(30)), "a client that takes nothing was kept");
-        _server.Dispose();
         Assert.True((await flush).IsCompleted);
     }
 
@@ -53,7 +54,7 @@ public sealed class SendfilePipeWriterTests : IDisposable
     public void BytesThatLieInAFileCannotBeWritten()
     {
         using TestFile file = new(Path.Combine(_directory, "file"), 100, seed: 1);
-        SendfilePipeWriter writer = new(_connection, _server);
+        var writer = (SendfilePipeWriter)_connection.Output;
         writer.BeginFile(file.Handle, 0, 100);
 
         Memory<byte> memory = writer.GetMemory(100);
@@ -73,7 +74,7 @@ public sealed class SendfilePipeWriterTests : IDisposable
     public void AnAnnouncedPieceCanBeTakenBackBeforeItsFirstByte()
     {
         using TestFile file = new(Path.Combine(_directory, "file"), 100, seed: 1);
-        SendfilePipeWriter writer = new(_connection, _server);
+        var writer = (SendfilePipeWriter)_connection.Output;
 
         writer.BeginFile(file.Handle, 0, 100);
         writer.CancelFile();
@@ -84,6 +85,7 @@ public sealed class SendfilePipeWriterTests : IDisposable
     public void Dispose()
     {
         _client.Dispose();
+        _loop.Dispose();
         _server.Dispose();
         Directory.Delete(_directory, recursive: true);
     }

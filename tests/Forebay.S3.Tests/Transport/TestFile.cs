@@ -1,10 +1,11 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.S3.Tests.Transport;
 
 /// <summary>A file whose every 8 bytes depend on seed and offset, so that a lost, repeated or shifted byte changes the hash.</summary>
-internal sealed class TestFile : IDisposable
+internal sealed partial class TestFile : IDisposable
 {
     private const int BlockBytes = 1 << 20;
 
@@ -60,5 +61,11 @@ internal sealed class TestFile : IDisposable
         return Convert.ToHexString(hash.GetHashAndReset());
     }
 
+    /// <summary>Drops it from the page cache; it must have been written out.</summary>
+    public void Drop() => _ = Advise(Handle, 0, 0, 4 /* POSIX_FADV_DONTNEED */);
+
     public void Dispose() => Handle.Dispose();
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    private static partial int Advise(SafeFileHandle file, long offset, long length, int advice);
 }

@@ -1,0 +1,305 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
+using Forebay.Core;
+using Forebay.S3.Transport;
+using Microsoft.AspNetCore.Connections;
+using Xunit;
+
+namespace Forebay.S3.Tests.Transport;
+
+/// <summary>The connection below Kestrel, over real sockets and a real event loop.</summary>
+public sealed class SocketConnectionTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly EventLoop _loop = new(0);
+    private readonly List<IDisposable> _sockets = [];
+    private readonly string _directory = Directory.CreateTempSubdirectory("forebay-connection-").FullName;
+
+    [Fact]
+    public async Task BytesComeInOrderHoweverTheyAreCutAndExamined()
+    {
+        (SocketConnection connection, Socket client) = Connect();
+        byte[] sent = new byte[3_000_000];
+        new Random(1).NextBytes(sent);
+        Task sending = Task.Run(() =>
+        {
+            Random random = new(2);
+            for (int offset = 0; offset < sent.Length;)
+            {
+                offset += client.Send(sent.AsSpan(offset, Math.Min(random.Next(1, 20_000), sent.Length - offset)));
+            }
+
+            client.Shutdown(SocketShutdown.Send);
+        });
+
+        MemoryStream received = new();
+        Random random = new(3);
+        while (true)
+        {
+            ReadResult read = await connection.Input.ReadAsync().AsTask().WaitAsync(Patience);
+            long consumed = random.NextInt64(read.Buffer.Length + 1);
+            if (read.IsCompleted)
+            {
+                consumed = read.Buffer.Length;
+            }
+
+            foreach (ReadOnlyMemory<byte> piece in read.Buffer.Slice(0, consumed))
+            {
+                received.Write(piece.Span);
+            }
+
+            // What is left is examined at times only in part, so that some reads wait for more and some do not.
+            SequencePosition examined = random.Next(2) == 0 ? read.Buffer.End : read.Buffer.GetPosition(consumed);
+            connection.Input.AdvanceTo(read.Buffer.GetPosition(consumed), examined);
+            if (read.IsCompleted)
+            {
+                break;
+            }
+        }
+
+        await sending;
+        Assert.True(sent.AsSpan().SequenceEqual(received.ToArray()), "the bytes changed on their way");
+    }
+
+    [Fact]
+    public async Task TheEndIsSeenThoughItCameTogetherWithTheLastBytes()
+    {
+        (SocketConnection connection, Socket client) = Connect();
+        client.Send("last"u8);
+        client.Shutdown(SocketShutdown.Send);
+        Assert.True(await Task.Run(() => connection.ConnectionClosed.WaitHandle.WaitOne(Patience)), "nobody told that the client is gone");
+
+        ReadResult read = await ReadAsync(connection);
+        Assert.Equal(4, read.Buffer.Length);
+        connection.Input.AdvanceTo(read.Buffer.End);
+        read = await ReadAsync(connection);
+
+        Assert.True(read.IsCompleted);
+        Assert.True(read.Buffer.IsEmpty);
+    }
+
+    [Fact]
+    public async Task AClientThatLeavesIsNoticedThoughNobodyReads()
+    {
+        (SocketConnection connection, Socket client) = Connect();
+
+        client.Dispose();
+
+        Assert.True(await Task.Run(() => connection.ConnectionClosed.WaitHandle.WaitOne(Patience)));
+    }
+
+    [Fact]
+    public async Task ACancelledReadLosesNoByte()
+    {
+        (SocketConnection connection, Socket client) = Connect();
+        Task<ReadResult> waiting = connection.Input.ReadAsync().AsTask();
+        connection.Input.CancelPendingRead();
+        ReadResult cancelled = await waiting.WaitAsync(Patience);
+        connection.Input.AdvanceTo(cancelled.Buffer.Start);
+        Assert.True(cancelled.IsCanceled);
+
+        using CancellationTokenSource cancel = new();
+        waiting = connection.Input.ReadAsync(cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.WaitAsync(Patience));
+
+        client.Send("here"u8);
+        Assert.Equal(4, (await ReadAsync(connection)).Buffer.Length);
+    }
+
+    [Fact]
+    public async Task AnAbortEndsTheReadAndTheFlushThatWait()
+    {
+        (SocketConnection connection, _) = Connect();
+        using TestFile file = new(Path.Combine(_directory, "file"), 64 << 20, seed: 1);
+        Task<ReadResult> read = connection.Input.ReadAsync().AsTask();
+        Task<FlushResult> flush = Send(connection, file, (int)file.Length).AsTask();
+
+        connection.Abort(new ConnectionAbortedException("a test"));
+
+        await Assert.ThrowsAsync<ConnectionAbortedException>(() => read.WaitAsync(Patience));
+        Assert.True((await flush.WaitAsync(Patience)).IsCompleted);
+    }
+
+    [Fact]
+    public async Task StoppingTheLoopEndsItsConnections()
+    {
+        (SocketConnection connection, _) = Connect();
+        Task<ReadResult> read = connection.Input.ReadAsync().AsTask();
+
+        _loop.Dispose();
+
+        await Assert.ThrowsAsync<ConnectionAbortedException>(() => read.WaitAsync(Patience));
+    }
+
+    [Fact]
+    public async Task OnePipeliningClientDoesNotStarveTheOthersOfItsLoop()
+    {
+        (SocketConnection greedy, Socket greedyClient) = Connect(inline: true);
+        (SocketConnection other, Socket otherClient) = Connect(inline: true);
+        int served = 0;
+        int servedBefore = -1;
+
+        // Both answer one byte a time, as if each were a request; the other's byte has come before the second of the greedy is served.
+        Socket otherServer = (Socket)_sockets[^1];
+        Task greedyServing = ServeAsync(greedy, () =>
+        {
+            if (Interlocked.Increment(ref served) == 1)
+            {
+                otherClient.Send("x"u8);
+                SpinWait.SpinUntil(() => otherServer.Available > 0);
+            }
+        });
+        Task otherServing = ServeAsync(other, () => Volatile.Write(ref servedBefore, Volatile.Read(ref served)));
+        greedyClient.Send(new byte[2000]);
+        greedyClient.Shutdown(SocketShutdown.Send);
+        await greedyServing.WaitAsync(Patience);
+        otherClient.Shutdown(SocketShutdown.Send);
+        await otherServing.WaitAsync(Patience);
+
+        Assert.Equal(2000, served);
+        Assert.InRange(servedBefore, 1, 1000);
+
+        static async Task ServeAsync(SocketConnection connection, Action serve)
+        {
+            while (true)
+            {
+                ReadResult read = await connection.Input.ReadAsync();
+                if (read.Buffer.IsEmpty)
+                {
+                    return;
+                }
+
+                serve();
+                connection.Input.AdvanceTo(read.Buffer.GetPosition(1));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task OnlyAFileInMemoryIsSentOnTheLoop(bool isResident, bool isSmall)
+    {
+        (SocketConnection connection, Socket client) = Connect(inline: true);
+        int length = isSmall ? 64 << 10 : SendfilePipeWriter.MaxInlineFileBytes + 1;
+        using TestFile file = new(Path.Combine(_directory, "file"), length, seed: 1);
+        if (!TrySetResident(file, isResident))
+        {
+            return;
+        }
+
+        Task<bool> sending = ServeAsync();
+        client.Send("x"u8);
+        byte[] received = new byte[length];
+        for (int count = 0; count < length;)
+        {
+            count += client.Receive(received.AsSpan(count));
+        }
+
+        Assert.Equal(isResident && isSmall, await sending.WaitAsync(Patience));
+        Assert.True(received.AsSpan().SequenceEqual(file.Read(0, length)));
+
+        async Task<bool> ServeAsync()
+        {
+            ReadResult read = await connection.Input.ReadAsync();
+            connection.Input.AdvanceTo(read.Buffer.End);
+            bool isOnLoop = !PoolThread.IsCurrent;
+            ValueTask<FlushResult> flush = Send(connection, file, length);
+            bool isSentAtOnce = flush.IsCompleted;
+            await flush;
+            return isOnLoop && isSentAtOnce;
+        }
+    }
+
+    [Fact]
+    public async Task AHotRequestAllocatesNothing()
+    {
+        const int Warm = 200, Counted = 1000;
+        (SocketConnection connection, Socket client) = Connect(inline: true);
+        using TestFile file = new(Path.Combine(_directory, "file"), 64 << 10, seed: 1);
+        if (!TrySetResident(file, true))
+        {
+            return;
+        }
+
+        Task<long> serving = Task.Run(async () =>
+        {
+            long before = 0;
+            for (int i = 0; i < Warm + Counted; i++)
+            {
+                ReadResult read = await connection.Input.ReadAsync();
+                before = i == Warm ? GC.GetAllocatedBytesForCurrentThread() : before;
+                connection.Input.AdvanceTo(read.Buffer.End);
+                connection.Output.GetMemory(300);
+                connection.Output.Advance(300);
+                await Send(connection, file, 64 << 10);
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        });
+
+        byte[] answer = new byte[(64 << 10) + 300];
+        for (int i = 0; i < Warm + Counted; i++)
+        {
+            client.Send("GET"u8);
+            for (int count = 0; count < answer.Length;)
+            {
+                count += client.Receive(answer, count, answer.Length - count, SocketFlags.None);
+            }
+        }
+
+        Assert.Equal(0, await serving.WaitAsync(Patience));
+    }
+
+    public void Dispose()
+    {
+        _loop.Dispose();
+        _sockets.ForEach(socket => socket.Dispose());
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    /// <summary>Writes the file out and drops it from the page cache, or reads it into it. False where the kernel is too old to tell, or the directory lies in memory.</summary>
+    private static bool TrySetResident(TestFile file, bool isResident)
+    {
+        RandomAccess.FlushToDisk(file.Handle);
+        if (isResident)
+        {
+            file.Read(0, (int)file.Length);
+        }
+        else
+        {
+            file.Drop();
+        }
+
+        return Native.IsResident(file.Handle, 0, file.Length) == isResident;
+    }
+
+    private static ValueTask<FlushResult> Send(SocketConnection connection, TestFile file, int length)
+    {
+        var writer = (SendfilePipeWriter)connection.Output;
+        writer.BeginFile(file.Handle, 0, length);
+        writer.GetMemory(1);
+        writer.Advance(length);
+        return writer.FlushAsync();
+    }
+
+    private static Task<ReadResult> ReadAsync(SocketConnection connection)
+        => connection.Input.ReadAsync().AsTask().WaitAsync(Patience);
+
+    private (SocketConnection Connection, Socket Client) Connect(bool inline = false)
+    {
+        using Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        Socket client = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 30_000, SendTimeout = 30_000 };
+        client.Connect(listener.LocalEndPoint!);
+        Socket accepted = listener.Accept();
+        _sockets.AddRange([client, accepted]);
+        return (new SocketConnection(accepted, _loop) { RunsInline = inline }, client);
+    }
+}
