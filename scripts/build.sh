@@ -5,7 +5,8 @@ source "$root/scripts/toolchain.sh"
 
 build_executable() {
     local build=$root/.build log=$root/.build/build.log made rid wanted
-    mkdir -p "$build" || return 1
+    { mkdir -p "$build" && [[ -w $build ]]; } 2>/dev/null \
+        || { lacking "$build cannot be written; run this as the owner of the checkout."; return; }
     exec 9>"$build/lock" || return 1
     flock 9 || return 1
 
