@@ -20,7 +20,7 @@ public sealed class BearerTokenAuthenticator : IAdminAuthenticator
         ArgumentNullException.ThrowIfNull(token);
         if (token.Length < 16)
         {
-            throw new ForebayException(ErrorKind.InvalidArgument, "FOREBAY_ADMIN_TOKEN is shorter than 16 characters; take a longer one, for instance from 'openssl rand -hex 16'.");
+            throw new ForebayException(ErrorKind.InvalidArgument, "The token of the admin API is shorter than 16 characters; take a longer one, for instance from 'openssl rand -hex 16'.");
         }
 
         _tokenHash = Hash(token);

@@ -64,7 +64,7 @@ internal static class KnownOptions
 
     public static OptionTable<AdminConfiguration> Admin { get; } = new OptionTable<AdminConfiguration>("admin", new AdminConfiguration())
         .Address("address", "Where the admin API, `/metrics`, `/healthz` and `/readyz` listen; port 0 takes a free one.", o => o.Address, (o, v) => o with { Address = v })
-        .Secret("token", "Bearer token that is accepted beside the endpoint's key pairs.", o => o.Token, (o, v) => o with { Token = v });
+        .Secret("token", "Bearer token that is accepted beside the endpoint's key pairs; at least 16 characters.", o => o.Token, (o, v) => o with { Token = v }, minLength: 16);
 
     public static OptionTable<FillOptions> Fill { get; } = new OptionTable<FillOptions>("fill", new FillOptions())
         .Count("max-concurrent-ranges", "Ranges fetched at the same time from one source.", o => o.MaxConcurrentRanges, (o, v) => o with { MaxConcurrentRanges = v }, 1, 1024)

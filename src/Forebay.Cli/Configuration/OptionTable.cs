@@ -220,7 +220,7 @@ internal sealed class OptionTable<T>(string name, T defaults)
         });
 
     /// <summary>A secret, and beside it <c>KEY-file</c> with the path of a file that holds it. Values are never quoted in a fault.</summary>
-    public OptionTable<T> Secret(string key, string meaning, Func<T, Secret?> get, Func<T, Secret, T> set)
+    public OptionTable<T> Secret(string key, string meaning, Func<T, Secret?> get, Func<T, Secret, T> set, int minLength = 1)
     {
         Add(key, "secret", "–", meaning, record => get(record) is null ? null : "(set)", (record, setting, faults) =>
         {
@@ -244,6 +244,11 @@ internal sealed class OptionTable<T>(string name, T defaults)
             if (get(record) is not null && setting.Place.Line > 0)
             {
                 faults.Add(setting.Place, $"{setting.Name}: give either {key} or {key}-file, not both.");
+            }
+
+            if (secret.Reveal().Length < minLength)
+            {
+                faults.Add(setting.Place, $"{setting.Name} is shorter than {Number(minLength)} characters; take a longer one, for instance from 'openssl rand -hex {Number(minLength)}'.");
             }
 
             return set(record, secret);

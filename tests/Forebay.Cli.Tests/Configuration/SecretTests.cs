@@ -19,7 +19,7 @@ public sealed class SecretTests : IDisposable
                   data: {source: "s3://b", access-key-id: A, secret-access-key: topsecret-1, session-token: topsecret-2}
                 keys:
                   - {access-key-id: K, secret-access-key: topsecret-3}
-                admin: {token: topsecret-4}
+                admin: {token: topsecret-4-that-is-long}
                 """)
             .Good();
 
@@ -27,7 +27,7 @@ public sealed class SecretTests : IDisposable
 
         Assert.DoesNotContain("topsecret", printed, StringComparison.Ordinal);
         Assert.Contains("***", printed, StringComparison.Ordinal);
-        Assert.Equal("topsecret-4", configuration.Admin.Token!.Reveal());
+        Assert.Equal("topsecret-4-that-is-long", configuration.Admin.Token!.Reveal());
     }
 
     [Fact]
@@ -52,11 +52,19 @@ public sealed class SecretTests : IDisposable
     }
 
     [Fact]
+    public void AShortTokenIsAFaultWithItsLineAndIsNotQuoted()
+    {
+        string faults = _loading.Yaml("version: 1\nmounts: {data: file:///x}\nadmin:\n  token: topsecret\n").Bad();
+
+        Assert.Equal("forebay.yaml:4: admin.token is shorter than 16 characters; take a longer one, for instance from 'openssl rand -hex 16'.", faults);
+    }
+
+    [Fact]
     public void ASecretGivenTwiceInTheFileIsAFaultThatHidesBoth()
     {
-        File.WriteAllText(Path.Combine(_loading.Directory, "token"), "topsecret-file");
+        File.WriteAllText(Path.Combine(_loading.Directory, "token"), "topsecret-file-of-enough");
 
-        string faults = _loading.Yaml("version: 1\nmounts: {data: file:///x}\nadmin: {token: topsecret, token-file: token}\n").Bad();
+        string faults = _loading.Yaml("version: 1\nmounts: {data: file:///x}\nadmin: {token: topsecret-of-enough, token-file: token}\n").Bad();
 
         Assert.Equal("forebay.yaml:3: admin.token-file: give either token or token-file, not both.", faults);
     }
@@ -64,7 +72,7 @@ public sealed class SecretTests : IDisposable
     [Fact]
     public void AFileWithSecretsThatOthersMayReadIsWarnedOf()
     {
-        _loading.Yaml("version: 1\nmounts: {data: file:///x}\nadmin: {token: topsecret}\n");
+        _loading.Yaml("version: 1\nmounts: {data: file:///x}\nadmin: {token: topsecret-of-enough}\n");
         File.SetUnixFileMode(Path.Combine(_loading.Directory, "forebay.yaml"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
 
         Assert.Equal("forebay.yaml: the file holds secrets and others may read it; run: chmod 600 forebay.yaml", Assert.Single(_loading.Load().Warnings).ToString());
