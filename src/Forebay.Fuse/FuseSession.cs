@@ -45,11 +45,11 @@ public sealed class FuseSession : IAsyncDisposable
     private readonly FuseDispatcher _dispatcher;
     private readonly FuseSessionOptions _options;
     private readonly FuseConnection? _predecessor;
+    private readonly int[] _reading;
     private readonly TaskCompletionSource<FuseConnection> _negotiated = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<FuseSessionEnd> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Exception? _failure;
     private int _running;
-    private int _reading;
     private int _started;
     private volatile bool _stopping;
     private volatile bool _unmounted;
@@ -68,6 +68,7 @@ public sealed class FuseSession : IAsyncDisposable
         _device = device;
         _options = options;
         _predecessor = negotiated;
+        _reading = new int[options.Threads];
         _dispatcher = new FuseDispatcher(fileSystem, options.Connection, negotiated, device, options.Observer) { InitEnded = OnInitEnded };
         Notifier = new FuseNotifier(device, () => _dispatcher.Connection, options.NotificationQueue, options.Observer);
         if (negotiated is not null)
@@ -109,10 +110,12 @@ public sealed class FuseSession : IAsyncDisposable
             throw new InvalidOperationException("A session starts once.");
         }
 
+        ReaderWake.Prepare();
         _running = _options.Threads;
         for (int i = 0; i < _options.Threads; i++)
         {
-            new Thread(DoServe) { IsBackground = true, Name = $"fuse-{i}" }.Start();
+            int slot = i;
+            new Thread(() => DoServe(slot)) { IsBackground = true, Name = $"fuse-{i}" }.Start();
         }
 
         Notifier.Start();
@@ -133,11 +136,13 @@ public sealed class FuseSession : IAsyncDisposable
         _stopping = true;
         while (!_completion.Task.IsCompleted && Volatile.Read(ref _started) != 0)
         {
-            // One message for each thread that may be asleep in read(2); those that work see the flag. Repeated, since one can have
-            // gone to a thread that was about to stop anyway.
-            for (int i = Volatile.Read(ref _reading); i > 0; i--)
+            // Those that work see the flag. Repeated, since a signal can come just before the read it should end.
+            for (int i = 0; i < _reading.Length; i++)
             {
-                WakeReader();
+                if (Volatile.Read(ref _reading[i]) is not 0 and int thread)
+                {
+                    ReaderWake.Wake(thread);
+                }
             }
 
             Task step = Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, cancellationToken);
@@ -168,15 +173,6 @@ public sealed class FuseSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes the kernel put one message into the queue of the device: a NOTIFY_REPLY, which needs no answer.</summary>
-    private unsafe void WakeReader()
-    {
-        Span<byte> message = stackalloc byte[sizeof(FuseOutHeader) + sizeof(FuseNotifyRetrieveOut)];
-        MemoryMarshal.Write(message, new FuseOutHeader { Length = (uint)message.Length, Error = (int)FuseNotifyCode.Retrieve });
-        MemoryMarshal.Write(message[sizeof(FuseOutHeader)..], new FuseNotifyRetrieveOut { NodeId = FuseNotifier.RootNodeId });
-        _ = _device.Send(message, default);
-    }
-
     private void OnInitEnded(FuseConnection? connection, string? refusal)
     {
         if (connection is not null)
@@ -188,11 +184,11 @@ public sealed class FuseSession : IAsyncDisposable
         _negotiated.TrySetException(new ForebayException(ErrorKind.NotSupported, refusal!));
     }
 
-    private void DoServe()
+    private void DoServe(int slot)
     {
         try
         {
-            Serve();
+            Serve(slot);
         }
         catch (Exception error)
         {
@@ -206,19 +202,20 @@ public sealed class FuseSession : IAsyncDisposable
     }
 
     /// <summary>Reads and dispatches until the mount is gone, the session stops or the device fails.</summary>
-    private unsafe void Serve()
+    private unsafe void Serve(int slot)
     {
-        // Least room the kernel accepts: a WRITE of the largest size, and 8 KiB. INIT may still lower nothing: it is ours to say.
+        // Least room the kernel accepts: a WRITE of the largest size with its headers, and 8 KiB.
         int maxWrite = _predecessor?.MaxWriteBytes ?? _options.Connection.MaxWriteBytes;
         int size = Math.Max(8192, maxWrite + 4096);
+        int thread = Native.ThreadId();
         byte* buffer = (byte*)NativeMemory.AlignedAlloc((nuint)size, 4096);
         try
         {
             while (!_stopping)
             {
-                Interlocked.Increment(ref _reading);
+                Volatile.Write(ref _reading[slot], thread);
                 int count = _device.Receive(buffer, size);
-                Interlocked.Decrement(ref _reading);
+                Volatile.Write(ref _reading[slot], 0);
                 if (count >= 0)
                 {
                     _dispatcher.Dispatch(new ReadOnlySpan<byte>(buffer, count));

@@ -15,6 +15,9 @@ internal static unsafe partial class Native
     internal const int MessageCloseOnExec = 0x40000000;
     internal const int SetDescriptorFlags = 2;
 
+    /// <summary>SIGRTMIN + 6: free, and not the one the runtime uses (SIGRTMIN).</summary>
+    internal const int WakeSignal = 40;
+
     /// <summary>FUSE_DEV_IOC_BACKING_OPEN, 7.40.</summary>
     internal const nuint BackingOpen = 0x4010E501;
 
@@ -51,6 +54,15 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "getegid")]
     internal static partial uint EffectiveGroupId();
 
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    internal static partial int ThreadId();
+
+    [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
+    internal static partial int SignalThread(int process, int thread, int signal);
+
+    [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
+    internal static partial int SetSignalAction(int signal, SignalAction* action, SignalAction* old);
+
     [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
     internal static partial int SocketPair(int domain, int type, int protocol, int* pair);
 
@@ -69,6 +81,13 @@ internal static unsafe partial class Native
     {
         internal void* Base;
         internal nuint Length;
+    }
+
+    /// <summary><c>struct sigaction</c> of glibc and musl on 64-bit machines, 152 bytes; an empty mask and no flags.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = 152)]
+    internal struct SignalAction
+    {
+        internal nint Handler;
     }
 
     /// <summary><c>struct msghdr</c>, 56 bytes on 64-bit machines.</summary>

@@ -61,7 +61,6 @@ public sealed class WireTests
         { "fuse_notify_inval_inode_out", 24, Unsafe.SizeOf<FuseNotifyInvalidateInodeOut>() },
         { "fuse_notify_inval_entry_out", 16, Unsafe.SizeOf<FuseNotifyInvalidateEntryOut>() },
         { "fuse_notify_delete_out", 24, Unsafe.SizeOf<FuseNotifyDeleteOut>() },
-        { "fuse_notify_retrieve_out", 32, Unsafe.SizeOf<FuseNotifyRetrieveOut>() },
         { "fuse_notify_prune_out", 16, Unsafe.SizeOf<FuseNotifyPruneOut>() },
         { "fuse_backing_map", 16, Unsafe.SizeOf<FuseBackingMap>() },
     };

@@ -88,7 +88,9 @@ internal sealed record FuseOperation(FuseOpcode Opcode, string Name, int Minimum
         With<FuseLseekIn>(FuseOpcode.Lseek, "LSEEK", 24, static (f, r, in a) => f.Lseek(r, a)),
         With<FuseCopyFileRangeIn>(FuseOpcode.CopyFileRange, "COPY_FILE_RANGE", 28, static (f, r, in a) => f.CopyFileRange(r, a)),
         With<FuseSyncFsIn>(FuseOpcode.SyncFs, "SYNCFS", 34, static (f, r, in a) => f.SyncFs(r)),
-        WithName<FuseCreateIn>(FuseOpcode.TempFile, "TMPFILE", 37, static (f, r, in a, n) => f.TempFile(r, a)),
+
+        // The kernel sends "/" for the name that the file does not have.
+        new(FuseOpcode.TempFile, "TMPFILE", Unsafe.SizeOf<FuseCreateIn>() + 2, HasReply: true, 37, static (d, r, ref a) => TempFile(d.FileSystem, r, ref a)),
         With<FuseStatxIn>(FuseOpcode.Statx, "STATX", 39, static (f, r, in a) => f.Statx(r, a)),
         With<FuseCopyFileRangeIn>(FuseOpcode.CopyFileRange64, "COPY_FILE_RANGE_64", 45, static (f, r, in a) => f.CopyFileRange(r, a)),
     ];
@@ -159,6 +161,17 @@ internal sealed record FuseOperation(FuseOpcode Opcode, string Name, int Minimum
         }
 
         fileSystem.SymLink(request, name, target);
+        return true;
+    }
+
+    private static bool TempFile(FuseFileSystem fileSystem, FuseRequest request, ref FuseMessageReader arguments)
+    {
+        if (!arguments.TryTake(out FuseCreateIn create) || !arguments.TryTakeText(out _) || !arguments.IsAtEnd)
+        {
+            return false;
+        }
+
+        fileSystem.TempFile(request, create);
         return true;
     }
 

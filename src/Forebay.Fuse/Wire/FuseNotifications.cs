@@ -45,24 +45,6 @@ internal partial struct FuseNotifyDeleteOut
     private readonly uint _padding20;
 }
 
-/// <summary>FUSE_NOTIFY_RETRIEVE: the kernel answers with a NOTIFY_REPLY. <c>struct fuse_notify_retrieve_out</c>, 32 bytes.</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal partial struct FuseNotifyRetrieveOut
-{
-    /// <summary>Comes back as the unique of the NOTIFY_REPLY. Kernel: <c>notify_unique</c>, at byte 0.</summary>
-    internal ulong NotifyUnique;
-
-    /// <summary>The inode. Kernel: <c>nodeid</c>, at byte 8.</summary>
-    internal ulong NodeId;
-
-    /// <summary>First byte. Kernel: <c>offset</c>, at byte 16.</summary>
-    internal ulong Offset;
-
-    /// <summary>Most bytes. Kernel: <c>size</c>, at byte 24.</summary>
-    internal uint Size;
-    private readonly uint _padding28;
-}
-
 /// <summary>FUSE_NOTIFY_PRUNE (7.45), followed by the nodeids. <c>struct fuse_notify_prune_out</c>, 16 bytes.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal partial struct FuseNotifyPruneOut

@@ -9,9 +9,6 @@ internal enum FuseNotifyCode
     /// <summary>FUSE_NOTIFY_INVAL_ENTRY.</summary>
     InvalidateEntry = 3,
 
-    /// <summary>FUSE_NOTIFY_RETRIEVE.</summary>
-    Retrieve = 5,
-
     /// <summary>FUSE_NOTIFY_DELETE.</summary>
     Delete = 6,
 
