@@ -189,6 +189,24 @@ public sealed class DetectorTests
         Assert.Equal(Verdict.Inconclusive, detector.Judge(2).Verdict);
     }
 
+    [Fact]
+    public void WhereTheMachineLetThreadsWaitOnlyOldPagesCount()
+    {
+        RefetchDetector detector = new(Page, TimeSpan.FromMilliseconds(100), _clock);
+        detector.Read("old", 0, 1000, 1000);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        detector.Read("x", 0, 1000, 1000);
+        _clock.Advance(TimeSpan.FromMilliseconds(100));
+        detector.Kill(_clock.GetTimestamp(), [], isTimeKept: false);
+        Assert.Equal((1, 0), (detector.StoredPages, detector.JustStoredPages));
+
+        detector.Read("x", 0, 1000, 1000);
+        _clock.Advance(TimeSpan.FromMilliseconds(150));
+        detector.Kill(_clock.GetTimestamp(), [new SentRange("x", 0, 1000)]);
+        Assert.Equal((2, 1), (detector.StoredPages, detector.JustStoredPages));
+        Assert.Equal(Verdict.Pass, detector.Judge(1).Verdict);
+    }
+
     [Theory]
     [InlineData("secret=hush-hush-7")]
     [InlineData("secret=HUSH-HUSH-7")]

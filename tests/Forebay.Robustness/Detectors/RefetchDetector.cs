@@ -13,7 +13,11 @@ internal sealed class RefetchDetector(int pageSize, TimeSpan storedAfter, TimePr
     private readonly HashSet<(string Key, long Page)> _stored = [];
     private readonly List<string> _violations = [];
 
+    /// <summary>Pages that must be found from now on.</summary>
     public int StoredPages => _stored.Count;
+
+    /// <summary>Pages that became so between once and twice the time that is asked for: those that a promise in milliseconds is about.</summary>
+    public int JustStoredPages { get; private set; }
 
     /// <summary>A client has the bytes [from, from + length) of an object.</summary>
     public void Read(string key, long from, long length, long objectLength)
@@ -26,7 +30,10 @@ internal sealed class RefetchDetector(int pageSize, TimeSpan storedAfter, TimePr
     }
 
     /// <summary>The node was killed at a moment, and this is what the source had sent to it since the kill before.</summary>
-    public void Kill(long killedAt, IEnumerable<SentRange> sent)
+    /// <param name="killedAt">By the clock.</param>
+    /// <param name="sent">Ranges sent.</param>
+    /// <param name="isTimeKept">False when the machine let threads wait: the last second before the kill says nothing about the node then.</param>
+    public void Kill(long killedAt, IEnumerable<SentRange> sent, bool isTimeKept = true)
     {
         foreach (SentRange range in sent.Where(range => range.Length > 0))
         {
@@ -39,7 +46,16 @@ internal sealed class RefetchDetector(int pageSize, TimeSpan storedAfter, TimePr
             }
         }
 
-        _stored.UnionWith(_readAt.Where(page => time.GetElapsedTime(page.Value, killedAt) >= storedAfter).Select(page => page.Key));
+        TimeSpan least = isTimeKept ? storedAfter : storedAfter + TimeSpan.FromSeconds(1);
+        foreach (((string Key, long Page) page, long readAt) in _readAt)
+        {
+            TimeSpan age = time.GetElapsedTime(readAt, killedAt);
+            if (age >= least && _stored.Add(page) && age < 2 * storedAfter)
+            {
+                JustStoredPages++;
+            }
+        }
+
         _readAt.Clear();
     }
 
