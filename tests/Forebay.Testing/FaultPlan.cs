@@ -40,6 +40,9 @@ public sealed record Fault
     /// <summary>The read throws this after <see cref="AfterBytes"/>.</summary>
     public ForebayException? ThenError { get; init; }
 
+    /// <summary>The read ends after <see cref="AfterBytes"/> as if nothing were missing.</summary>
+    public bool ThenEnd { get; init; }
+
     /// <summary>From <see cref="AfterBytes"/> on, bytes are flipped: what a broken store or network would deliver.</summary>
     public bool ThenCorrupt { get; init; }
 

@@ -96,6 +96,11 @@ public sealed class FaultyUnderStore : IUnderStore
                 await ReachAsync(cancellationToken);
             }
 
+            if (_reached && fault.ThenEnd)
+            {
+                return 0;
+            }
+
             int read = await inner.ReadAsync(destination, cancellationToken);
             if (_reached && fault.ThenCorrupt)
             {

@@ -175,9 +175,14 @@ internal sealed class PassThrough : IDisposable
                     isStreaming = true;
                     await using (read)
                     {
-                        if (read.Stat.Token != version.Token)
+                        if (read.Stat.Token != version.Token || read.Stat.Length != version.Length)
                         {
                             throw new ForebayException(ErrorKind.StaleVersion, $"'{version.Key}' was overwritten while it was read.");
+                        }
+
+                        if (read.Range.Offset != Range.Offset + position)
+                        {
+                            throw new ForebayException(ErrorKind.Unavailable, $"The under-store answered another range of '{version.Key}' than it was asked for.");
                         }
 
                         position = await StreamAsync(read, position, cancellationToken);
