@@ -341,11 +341,12 @@ public sealed partial class Tier
         long bytes = 0;
         foreach (string suffix in (ReadOnlySpan<string>)["", "-wal", "-shm"])
         {
-            var file = new FileInfo(_directory.IndexPath + suffix);
-            bytes += file.Exists ? file.Length : 0;
+            bytes += LengthOf(_directory.IndexPath + suffix) + LengthOf(MetadataPath + suffix);
         }
 
         Volatile.Write(ref _indexBytes, bytes);
+
+        static long LengthOf(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : 0;
     }
 
     private void ScanAtStartup()

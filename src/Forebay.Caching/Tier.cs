@@ -70,6 +70,9 @@ public sealed partial class Tier : IDisposable
     /// <summary>Absolute path of the directory.</summary>
     public string Path => _directory.Path;
 
+    /// <summary>Place for a database of the owner's, which lives and dies with the directory and counts against its quota.</summary>
+    public string MetadataPath => _directory.MetadataPath;
+
     /// <summary>Unit of validity of this directory, bytes.</summary>
     public int PageSizeBytes => _directory.PageSizeBytes;
 

@@ -11,6 +11,7 @@ namespace Forebay.Caching;
 /// DIR/forebay-tier      marker: magic, format version, uuid, page size (text, one "name: value" a line)
 /// DIR/lock              flock(2)ed while a process uses the directory
 /// DIR/index.db          SQLite (WAL): objects, extents, pins
+/// DIR/metadata.db       SQLite (WAL): stats that outlive the process; not the tier's, only counted by it
 /// DIR/objects/xx/…      one sparse file per object version, exactly the object's bytes
 /// </code>
 /// </summary>
@@ -43,6 +44,8 @@ internal sealed class TierDirectory : IDisposable
     internal int PageSizeBytes { get; }
 
     internal string IndexPath => System.IO.Path.Combine(Path, "index.db");
+
+    internal string MetadataPath => System.IO.Path.Combine(Path, "metadata.db");
 
     internal string ObjectsPath => System.IO.Path.Combine(Path, "objects");
 

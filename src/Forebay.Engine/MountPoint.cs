@@ -18,14 +18,14 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     private readonly StripedCounter _missBytes = new();
     private Action<string>? _forgottenWatchers;
 
-    internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time)
+    internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time, KeptStats? kept)
     {
         Options = options;
         Owner = owner;
         Counters = new UnderStoreCounters(time);
         _cache = cache;
         _store = RetryingUnderStore.Compose(store, options, fill, Counters, time);
-        Metadata = new MetadataCache(_store, options, time);
+        Metadata = new MetadataCache(_store, options, time, kept);
         Metadata.Forgotten = RaiseForgotten;
         FillContext = new FillContext(_store, Metadata, fill, buffers, time);
         Fills = fills;
@@ -82,10 +82,12 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
         => Metadata.ListRelativeAsync(query, requestId, cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask RefreshAsync(string keyOrPrefix, CancellationToken cancellationToken)
+    public async ValueTask RefreshAsync(string keyOrPrefix, CancellationToken cancellationToken)
     {
         Metadata.Refresh(FullKey(keyOrPrefix));
-        return ValueTask.CompletedTask;
+
+        // Else a node that is killed now would believe after its restart what it was told to forget.
+        await Metadata.WrittenAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -203,6 +205,16 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
         {
             // Empty, or shorter than the wanted offset: only a stat tells.
             return new Opening(await Metadata.GetAsync(fullKey, requireHeaders: true, requestId, cancellationToken), null);
+        }
+        catch (ForebayException e)
+        {
+            // An object without cached bytes may still be known: an empty one needs none.
+            if (Metadata.TryStandIn(fullKey, e) is not { } known)
+            {
+                throw;
+            }
+
+            return new Opening(known, null);
         }
 
         StatEntry entry = Metadata.Put(read.Stat, asOf);

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
 using Forebay.Caching;
 using Forebay.Core;
 using Forebay.Engine.Limits;
@@ -20,11 +22,12 @@ public sealed class Node : INode, IAsyncDisposable
     private readonly MountPoint[] _mountPoints;
     private readonly Dictionary<string, MountPoint> _byName;
     private readonly PassThroughBuffers _passThrough;
+    private readonly StatFile? _statFile;
     private readonly FillTable _fills;
     private readonly LoadTable _loads;
     private readonly DateTimeOffset _startedAt;
 
-    private Node(NodeOptions options, PageCache cache, MountPoint[] mountPoints, FillTable fills, BufferPool fillBuffers, PassThroughBuffers passThrough, TimeProvider time)
+    private Node(NodeOptions options, PageCache cache, MountPoint[] mountPoints, FillTable fills, BufferPool fillBuffers, PassThroughBuffers passThrough, StatFile? statFile, TimeProvider time)
     {
         _options = options;
         _cache = cache;
@@ -32,6 +35,7 @@ public sealed class Node : INode, IAsyncDisposable
         _byName = mountPoints.ToDictionary(mount => mount.Name, StringComparer.Ordinal);
         _fills = fills;
         _passThrough = passThrough;
+        _statFile = statFile;
         FillBuffers = fillBuffers;
         _loads = new LoadTable(time);
         _startedAt = time.GetUtcNow();
@@ -76,9 +80,15 @@ public sealed class Node : INode, IAsyncDisposable
         var fills = new FillTable();
         var buffers = new BufferPool(FillBufferBytes, options.Fill.MaxConcurrentRanges);
         var passThrough = new PassThroughBuffers(PassThroughBufferBytes, (int)Math.Clamp(options.MemoryLimitBytes / 8 / PassThroughBufferBytes, 8, 256));
-        MountPoint[] mounts = [.. options.MountPoints.Select((mount, i)
-            => new MountPoint(WithinMemory(mount, options), stores[i], i, cache, fills, options.Fill, buffers, passThrough, time))];
-        return new Node(options, cache, mounts, fills, buffers, passThrough, time);
+        StatFile? statFile = MakeStatFile(cache);
+        MountPoint[] mounts = [.. options.MountPoints.Select((mount, i) =>
+        {
+            MountPointOptions bounded = WithinMemory(mount, options);
+            KeptStats? kept = statFile?.For(IdentityOf(mount, stores[i].Id), bounded.MaxCachedStats, key => cache.MayHold(stores[i].Id, key));
+            return new MountPoint(bounded, stores[i], i, cache, fills, options.Fill, buffers, passThrough, time, kept);
+        })];
+        statFile?.Start();
+        return new Node(options, cache, mounts, fills, buffers, passThrough, statFile, time);
     }
 
     /// <summary>Buffers of fills; none is out when nothing runs.</summary>
@@ -104,6 +114,7 @@ public sealed class Node : INode, IAsyncDisposable
         MemoryLimitBytes = _options.MemoryLimitBytes,
         MountPoints = [.. _mountPoints.Select(StatusOf)],
         Tiers = [.. _cache.Tiers.Select(StatusOf)],
+        MetadataFault = _statFile?.Fault,
     };
 
     /// <inheritdoc/>
@@ -239,16 +250,15 @@ public sealed class Node : INode, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task RefreshAsync(string path, CancellationToken cancellationToken)
+    public async Task RefreshAsync(string path, CancellationToken cancellationToken)
     {
         (MountPoint mount, NamespacePath parsed) = Resolve(path);
-        mount.Metadata.Refresh(mount.FullKey(parsed.Key));
         if (!parsed.IsTree)
         {
             mount.Metadata.Refresh(mount.FullKey(parsed.Key) + "/");
         }
 
-        return Task.CompletedTask;
+        await mount.RefreshAsync(parsed.Key, cancellationToken);
     }
 
     /// <summary>Stops loads and fills, writes the indexes and lets the directories go. Edges must have stopped before.</summary>
@@ -261,9 +271,28 @@ public sealed class Node : INode, IAsyncDisposable
             await mount.DisposeAsync();
         }
 
+        // Before the tiers: it lies under the lock of one.
+        _statFile?.Dispose();
         _cache.Dispose();
         _passThrough.Dispose();
     }
+
+    /// <summary>What outlives the process lies in the first directory that does; copies in others are older and go.</summary>
+    private static StatFile? MakeStatFile(PageCache cache)
+    {
+        const int ShareOfQuota = 64;
+        Tier[] lasting = [.. cache.Tiers.Where(tier => tier.Options.Medium != Medium.Mem)];
+        foreach (Tier tier in lasting.Skip(1))
+        {
+            StatFile.Remove(tier.MetadataPath);
+        }
+
+        return lasting is [var first, ..] ? StatFile.At(first.MetadataPath, Math.Max(first.Options.QuotaBytes / ShareOfQuota, 1 << 20)) : null;
+    }
+
+    /// <summary>Names a mount point with its place and its rights: under any other, it must stat again before it serves what is cached.</summary>
+    private static string IdentityOf(MountPointOptions mount, UnderStoreId store)
+        => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{mount.Name}\n{store.Value}\n{mount.Prefix}\n{mount.AccessIdentity}")));
 
     /// <summary>All mount points together keep metadata in at most a quarter of the memory limit, half of it for stats and half for listings.</summary>
     private static MountPointOptions WithinMemory(MountPointOptions mount, NodeOptions options)

@@ -34,7 +34,7 @@ internal static class KnownOptions
         .Flag("serve-stale-on-error", "Serve what is cached by expired metadata while the source cannot be reached.", o => o.Engine.ServeStaleOnError, (o, v) => o with { Engine = o.Engine with { ServeStaleOnError = v } })
         .Size("quota", "Cached bytes of this mount point, all cache directories together.", o => o.Engine.QuotaBytes, (o, v) => o with { Engine = o.Engine with { QuotaBytes = v } }, min: 16L << 20)
         .Time("cache-ttl", "Cached bytes not used for this long are dropped.", o => o.Engine.CacheTtl, (o, v) => o with { Engine = o.Engine with { CacheTtl = v } }, Second, Year)
-        .Count("max-cached-stats", "Keys whose stat is kept.", o => o.Engine.MaxCachedStats, (o, v) => o with { Engine = o.Engine with { MaxCachedStats = v } }, min: 1000)
+        .Count("max-cached-stats", "Keys whose stat is kept, in memory and on disk.", o => o.Engine.MaxCachedStats, (o, v) => o with { Engine = o.Engine with { MaxCachedStats = v } }, min: 1000)
         .Size("max-listing-bytes", "Memory for kept listings.", o => o.Engine.MaxListingBytes, (o, v) => o with { Engine = o.Engine with { MaxListingBytes = v } }, min: 1L << 20)
         .Size("source-bytes-per-second", "Bytes a second read from the source.", o => o.Engine.UnderStoreBytesPerSecond, (o, v) => o with { Engine = o.Engine with { UnderStoreBytesPerSecond = v } }, min: 64L << 10)
         .Count("source-requests-per-second", "Requests a second sent to the source.", o => o.Engine.UnderStoreRequestsPerSecond, (o, v) => o with { Engine = o.Engine with { UnderStoreRequestsPerSecond = v } }, min: 1);

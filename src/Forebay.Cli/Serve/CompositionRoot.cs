@@ -41,7 +41,8 @@ internal static class CompositionRoot
         Dictionary<string, MountConfiguration> mounts = configuration.Mounts.ToDictionary(mount => mount.Engine.Name, StringComparer.Ordinal);
 
         // Opening the tiers waits for disks: not on the caller's thread, and beside the making of the edges.
-        Task<Node> opening = Task.Run(() => Node.Open(configuration.Engine, name => plan.Wrap(StoreOf(mounts[name], configuration.Engine.Fill, plan.Time)), plan.Time), cancellationToken);
+        NodeOptions engine = configuration.Engine with { MountPoints = [.. configuration.Engine.MountPoints.Select(mount => mount with { AccessIdentity = IdentityOf(mounts[mount.Name]) })] };
+        Task<Node> opening = Task.Run(() => Node.Open(engine, name => plan.Wrap(StoreOf(mounts[name], configuration.Engine.Fill, plan.Time)), plan.Time), cancellationToken);
         S3Options s3Options = S3OptionsOf(configuration);
         Node node = await opening;
         LimitOptions limits = configuration.Engine.Limits;
@@ -78,6 +79,18 @@ internal static class CompositionRoot
 
     private static IUnderStore StoreOf(MountConfiguration mount, FillOptions fill, TimeProvider time)
         => UnderStoreFactory.Create(UnderStoreUrl.Parse(mount.ToUrl(), CredentialsOf(mount.Access)).Options, fill.ConnectTimeout, fill.MaxConcurrentRanges + 16, time);
+
+    /// <summary>Whose rights a source is read with. The chain is known by what steers it: a role's own keys change every few hours.</summary>
+    private static string IdentityOf(MountConfiguration mount)
+    {
+        SourceAccess access = mount.Access;
+        return access.Anonymous ? "anonymous"
+            : access.AccessKeyId is { } id ? $"key {id}"
+            : access.Profile is { } profile ? $"profile {profile}"
+            : $"chain {Chain("AWS_ACCESS_KEY_ID")} {Chain("AWS_PROFILE")} {Chain("AWS_ROLE_ARN")}";
+
+        static string Chain(string variable) => Environment.GetEnvironmentVariable(variable) ?? "";
+    }
 
     private static UnderStoreCredentials? CredentialsOf(SourceAccess access)
         => access.AccessKeyId is { } id && access.SecretAccessKey is { } secret

@@ -8,7 +8,7 @@ namespace Forebay.Engine.Metadata;
 /// point's options say. Keys are full keys of the under-store. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Locks: 1. the gate (writes of the stat table, refresh log), 2. the listing table's own. Flights have a lock of their own that is
+/// Locks: 1. the gate (writes of the stat table, refresh log), 2. that of the kept stats or the listing table's own. Flights have a lock of their own that is
 /// never held with another. No lock is taken on a hit of a stat, none is held while the under-store is asked.
 /// A failed question leaves the cache as it was. Retries and deadlines are the business of the store handed in.
 /// </remarks>
@@ -25,6 +25,7 @@ internal sealed partial class MetadataCache : IDisposable
     private readonly RefreshLog _refreshes = new();
     private readonly SingleFlight<string, StatEntry> _statFlights = new(StringComparer.Ordinal);
     private readonly OutageGuard _outage;
+    private readonly KeptStats? _kept;
     private readonly StripedCounter _hits = new();
     private readonly StripedCounter _misses = new();
     private readonly CancellationTokenSource _lifetime = new();
@@ -35,8 +36,10 @@ internal sealed partial class MetadataCache : IDisposable
     /// <param name="store">Asked on a miss; already retries. Not owned.</param>
     /// <param name="options">Prefix, TTLs and bounds of the mount point.</param>
     /// <param name="time">Clock for expiry.</param>
-    public MetadataCache(IUnderStore store, MountPointOptions options, TimeProvider time)
+    /// <param name="kept">What outlives the process; null keeps nothing. Not owned.</param>
+    public MetadataCache(IUnderStore store, MountPointOptions options, TimeProvider time, KeptStats? kept = null)
     {
+        _kept = kept;
         _store = store;
         _options = options;
         _time = time;
@@ -137,6 +140,7 @@ internal sealed partial class MetadataCache : IDisposable
         {
             _refreshes.Add(Interlocked.Increment(ref _sequence), key, isPrefix: false);
             _stats.Remove(key);
+            _kept?.Forget(key);
         }
 
         DetachFlights(key, isPrefix: false);
@@ -156,6 +160,7 @@ internal sealed partial class MetadataCache : IDisposable
         {
             long sequence = Interlocked.Increment(ref _sequence);
             _refreshes.Add(sequence, keyOrPrefix, isPrefix);
+            ForgetKept(keyOrPrefix, isPrefix);
             if (isAll)
             {
                 Volatile.Write(ref _allRefreshedAt, sequence);
@@ -220,6 +225,11 @@ internal sealed partial class MetadataCache : IDisposable
             return listed;
         }
 
+        if (_options.Immutable && Recall(key) is { } recalled && UseIfFresh(recalled, requireHeaders) is { } known)
+        {
+            return known;
+        }
+
         if (_outage.IsDown && TryServeStale(key, requireHeaders) is { } stale)
         {
             if (_outage.TryBeginProbe())
@@ -247,7 +257,18 @@ internal sealed partial class MetadataCache : IDisposable
 
     private StatEntry? TryServeStale(string key, bool requireHeaders)
     {
-        if (!_options.ServeStaleOnError || TryGetStale(key) is not { } entry || (requireHeaders && !entry.HasHeaders))
+        if (!_options.ServeStaleOnError)
+        {
+            return null;
+        }
+
+        StatEntry? entry = TryGetStale(key);
+        if (entry is null || (requireHeaders && !entry.HasHeaders))
+        {
+            entry = Recall(key);
+        }
+
+        if (entry is null)
         {
             return null;
         }
@@ -344,11 +365,14 @@ internal sealed partial class MetadataCache : IDisposable
             {
                 if (asOf.Sequence >= existing!.Sequence)
                 {
+                    long mark = IsRefreshed(existing) ? 0 : existing.KeptMark;
                     existing.Renew(stat, asOf, expiresAt);
                     if (isRefreshed)
                     {
                         existing.MarkRefreshed();
                     }
+
+                    KeepOrForget(existing, mark);
                 }
 
                 return existing;
@@ -365,6 +389,7 @@ internal sealed partial class MetadataCache : IDisposable
                 return entry;
             }
 
+            KeepOrForget(entry, existing is { IsNegative: false, KeptMark: not 0 } ? Superseded : 0);
             contradicts = isKnown && Differ(existing!.Stat, stat);
             if (stat is null && _options.NegativeTtl <= TimeSpan.Zero)
             {

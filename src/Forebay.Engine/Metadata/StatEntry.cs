@@ -74,6 +74,9 @@ internal sealed class StatEntry
 
     internal long Sequence => Volatile.Read(ref _sequence);
 
+    /// <summary>What <see cref="KeptStats.Keep"/> gave for it; 0 when it is not kept. Guarded by the table's owner.</summary>
+    internal long KeptMark { get; set; }
+
     /// <summary>Place in the clock of the table; −1 while in none. Guarded by the table's owner.</summary>
     internal int Slot { get; set; } = -1;
 
@@ -125,11 +128,25 @@ internal sealed class StatEntry
         Volatile.Write(ref _expiresAt, expiresAt);
     }
 
+    /// <summary>Takes the headers of an older stat, if it is of this version and time. Caller holds the lock.</summary>
+    internal bool TryAddHeaders(ObjectStat known)
+    {
+        if (_stat is not { } stat || !IsSameVersion(known) || !IsSameTime(known, stat))
+        {
+            return false;
+        }
+
+        Volatile.Write(ref _stat, stat with { Headers = known.Headers });
+        return true;
+    }
+
+    private static bool IsSameTime(ObjectStat x, ObjectStat y) => x.LastModified.ToUnixTimeSeconds() == y.LastModified.ToUnixTimeSeconds();
+
     // A copy of an object onto itself changes headers and time but not the ETag: headers outlive a listing's answer only when
     // the time (whole seconds, as HEAD tells it) is the same.
     private ObjectStat WithKnownHeaders(ObjectStat stat)
         => stat.Headers is null && _stat is { Headers: { } headers } known
-            && known.LastModified.ToUnixTimeSeconds() == stat.LastModified.ToUnixTimeSeconds()
+            && IsSameTime(known, stat)
             ? stat with { Headers = headers }
             : stat;
 }

@@ -33,6 +33,11 @@ public sealed record MountPointOptions
     /// <summary>Prefix in the under-store that is put before every key; empty or ends with <c>/</c>.</summary>
     public string Prefix { get; init; } = "";
 
+    /// <summary>
+    /// Names the rights it reads with (an access key id, a profile; no secret): stats that were kept on disk under other rights are not used.
+    /// </summary>
+    public string AccessIdentity { get; init; } = "";
+
     /// <summary>How long a stat or listing is believed without asking again; 0 asks every time.</summary>
     public TimeSpan MetadataTtl { get; init; } = TimeSpan.FromSeconds(60);
 

@@ -20,6 +20,9 @@ public sealed record NodeStatus
 
     /// <summary>Tier directories, fastest first.</summary>
     public required IReadOnlyList<TierStatus> Tiers { get; init; }
+
+    /// <summary>Why stats are not kept for a restart at the moment; null when they are, and where nothing is to be kept.</summary>
+    public string? MetadataFault { get; init; }
 }
 
 /// <summary>Figures of one mount point.</summary>

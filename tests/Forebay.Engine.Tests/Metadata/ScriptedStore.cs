@@ -74,7 +74,7 @@ internal sealed class ScriptedStore : IUnderStore
         await AnswerAsync(cancellationToken);
         return found is null
             ? throw new ForebayException(ErrorKind.NotFound, $"No object {key}.")
-            : found with { Headers = ObjectHeaders.Empty };
+            : found with { Headers = found.Headers ?? ObjectHeaders.Empty };
     }
 
     public async Task<ListPage> ListAsync(ListQuery query, string? requestId, CancellationToken cancellationToken)
