@@ -8,6 +8,31 @@ namespace Forebay.Caching;
 /// <summary>From the index to memory: what a start finds again.</summary>
 public sealed partial class Tier
 {
+    /// <summary>Rows of everything cached here, for listings of the cache; in no useful order.</summary>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: the index fails.</exception>
+    internal IEnumerable<ObjectRow> Rows()
+    {
+        FlushIndex();
+        using IEnumerator<ObjectRow> rows = _index.Scan().GetEnumerator();
+        while (MoveNext(rows))
+        {
+            yield return rows.Current;
+        }
+    }
+
+    private bool MoveNext(IEnumerator<ObjectRow> rows)
+    {
+        try
+        {
+            return rows.MoveNext();
+        }
+        catch (SqliteException e)
+        {
+            ReportIndexFailure(e);
+            throw new ForebayException(ErrorKind.Unavailable, $"The index of {Path} cannot be read to its end: {e.Message}. Restart the node: a damaged index is begun anew.", e);
+        }
+    }
+
     /// <summary>Loads a file by its row. When <paramref name="expected"/> was dropped or made anew meanwhile, the row is of the past and not used.</summary>
     private CacheFile? LoadFromIndex(ObjectVersion version, TierEntry? expected)
     {

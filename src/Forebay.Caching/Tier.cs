@@ -287,31 +287,6 @@ public sealed partial class Tier : IDisposable
         return isHidden ? 0 : size;
     }
 
-    /// <summary>Rows of everything cached here, for listings of the cache; in no useful order.</summary>
-    /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: the index fails.</exception>
-    internal IEnumerable<ObjectRow> Rows()
-    {
-        FlushIndex();
-        using IEnumerator<ObjectRow> rows = _index.Scan().GetEnumerator();
-        while (MoveNext(rows))
-        {
-            yield return rows.Current;
-        }
-    }
-
-    private bool MoveNext(IEnumerator<ObjectRow> rows)
-    {
-        try
-        {
-            return rows.MoveNext();
-        }
-        catch (SqliteException e)
-        {
-            ReportIndexFailure(e);
-            throw new ForebayException(ErrorKind.Unavailable, $"The index of {Path} cannot be read to its end: {e.Message}. Restart the node: a damaged index is begun anew.", e);
-        }
-    }
-
     /// <summary>Pins or unpins all versions of the keys below a prefix, now and later, also after a restart.</summary>
     public void SetPin(UnderStoreId store, string prefix, bool pinned)
     {
