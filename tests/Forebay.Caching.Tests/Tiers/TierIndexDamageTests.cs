@@ -34,7 +34,9 @@ public sealed class TierIndexDamageTests : IDisposable
     public void DamageFoundByALookUpIsReportedServedThroughAndGoneAfterTheNextStart()
     {
         Fill();
-        using (Tier tier = Open(_temp["tier"]))
+
+        // What cannot be written is known only while its file stays loaded.
+        using (Tier tier = Open(_temp["tier"], owners: new TierOwners([], maxOpenFiles: 10 * Objects)))
         {
             Assert.Equal("ok", tier.State);
             Damage();
