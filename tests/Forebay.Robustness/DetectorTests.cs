@@ -152,6 +152,8 @@ public sealed class DetectorTests
         Observe(detector, version: 0, Bytes(0, 0, 100));
 
         Assert.Equal(TimeSpan.FromSeconds(3), detector.Stalest);
+        Assert.Equal(Verdict.Pass, detector.Judge(1, 1, TimeSpan.FromSeconds(3)).Verdict);
+        Assert.Equal(Verdict.Violation, detector.Judge(1, 1, TimeSpan.FromSeconds(2.9)).Verdict);
     }
 
     [Fact]

@@ -85,12 +85,17 @@ internal sealed class VersionDetector(TimeProvider time)
         }
     }
 
-    public Finding Judge(int leastResponses, int leastVersions)
+    /// <summary>The verdict on everything so far.</summary>
+    /// <param name="leastResponses">Fewer complete responses prove nothing.</param>
+    /// <param name="leastVersions">Fewer versions prove nothing.</param>
+    /// <param name="stalest">Longest allowed time from an overwrite to a request that is answered with what was there before; null for any.</param>
+    public Finding Judge(int leastResponses, int leastVersions, TimeSpan? stalest = null)
     {
         string seen = $"{_complete} complete responses of {_seen.Count} versions, {_refused} refused or cut (the last: {_lastRefusal})";
         return _violations.TryPeek(out string? violation) ? new Finding(Verdict.Violation, $"{violation}; {_violations.Count} violations in {seen}")
+            : Stalest > stalest ? new Finding(Verdict.Violation, $"a version was served {Stalest.TotalMilliseconds:0} ms after it was replaced, not {stalest.Value.TotalMilliseconds:0}; {seen}")
             : _complete < leastResponses || _seen.Count < leastVersions ? new Finding(Verdict.Inconclusive, $"only {seen}")
-            : new Finding(Verdict.Pass, seen);
+            : new Finding(Verdict.Pass, $"{seen}; the stalest {Stalest.TotalMilliseconds:0} ms after its end");
     }
 
     private long? VersionOf(string key, Answer answer)
