@@ -236,7 +236,7 @@ public sealed partial class TierCheck
             long read = 0;
             int firstBad = -1;
             int punched = 0;
-            bool mayHavePunched = !row.IsWhole && !trusted;
+            bool mayHavePunched = !row.IsWhole && row.BootId.Length == 0;
             for (int page = 0; page <= pages.PageCount; page++)
             {
                 _cancellation.ThrowIfCancellationRequested();
