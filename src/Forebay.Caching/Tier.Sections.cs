@@ -38,6 +38,17 @@ public sealed partial class Tier
     /// <summary>True when a version may lie here as a whole: by its length, whatever else is stored.</summary>
     internal bool Fits(ObjectVersion version) => Fits(version, _owners.OwnerOf(version.UnderStore, version.Key));
 
+    /// <summary>Records a use of a section; allocates nothing, takes no lock.</summary>
+    internal void TouchSection(CacheFile file, long offset)
+    {
+        SectionTable sections = file.Sections!;
+        Section? section = sections.At(sections.IndexOf(offset));
+        if (section is not null && section.CountUse(Volatile.Read(ref _nowSeconds)))
+        {
+            _policy.Touch(section);
+        }
+    }
+
     internal void ReportPunchFailure(TierIOException error)
     {
         if (error.Errno is Native.NotSupported or Native.NoSystemCall)
@@ -75,6 +86,12 @@ public sealed partial class Tier
                 file.Sections.StrayBytes += bytes;
             }
         }
+    }
+
+    private bool MayKeepInPart(bool isWanted)
+    {
+        _lackedHoles |= isWanted && !_canPunch;
+        return isWanted && _canPunch;
     }
 
     private bool Fits(ObjectVersion version, int owner)

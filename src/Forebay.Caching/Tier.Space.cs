@@ -161,6 +161,8 @@ public sealed partial class Tier
         }
     }
 
+    internal void OnRetiredFileClosed(TierEntry entry) => Interlocked.Add(ref _heldBytes, -entry.SizeBytes);
+
     private void Discard(TierEntry entry, CacheFile? file, long size)
     {
         Interlocked.Add(ref _heldBytes, size);

@@ -179,9 +179,7 @@ public sealed partial class Tier : IDisposable
 
         int owner = _owners.OwnerOf(version.UnderStore, version.Key);
         int sectionBytes = SectionBytesFor(version, owner);
-        bool lacksHoles = sectionBytes > 0 && !_canPunch;
-        _lackedHoles |= lacksHoles && inPart;
-        if (version.Length == 0 || lacksHoles || (sectionBytes > 0 && !inPart) || IsSuspended)
+        if (version.Length == 0 || (sectionBytes > 0 && !MayKeepInPart(inPart)) || IsSuspended)
         {
             return null;
         }
@@ -389,17 +387,6 @@ public sealed partial class Tier : IDisposable
         NoteUse(entry);
     }
 
-    /// <summary>Records a use of a section; allocates nothing, takes no lock.</summary>
-    internal void TouchSection(CacheFile file, long offset)
-    {
-        SectionTable sections = file.Sections!;
-        Section? section = sections.At(sections.IndexOf(offset));
-        if (section is not null && section.CountUse(Volatile.Read(ref _nowSeconds)))
-        {
-            _policy.Touch(section);
-        }
-    }
-
     internal SafeFileHandle OpenData(CacheFile file)
     {
         CloseSomeIfFarTooMany();
@@ -483,6 +470,4 @@ public sealed partial class Tier : IDisposable
             Discard(file.Entry, file, file.Entry.SizeBytes);
         }
     }
-
-    internal void OnRetiredFileClosed(TierEntry entry) => Interlocked.Add(ref _heldBytes, -entry.SizeBytes);
 }
