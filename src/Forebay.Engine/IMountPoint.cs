@@ -31,8 +31,8 @@ public interface IMountPoint
     ValueTask<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Opens the current version of an object for reading. Completes synchronously and asks no store while its metadata is fresh (outside of the
-    /// pool also only while its cache file is open: <see cref="PoolThread"/>).
+    /// Opens the current version of an object for reading. Completes synchronously and asks no store while its metadata is fresh (on an
+    /// event loop also only while its cache file is open: <see cref="LoopThread"/>).
     /// Where it is not, and <paramref name="wanted"/> is given, the first ranged read is also the stat.
     /// </summary>
     /// <param name="key">Key below the mount point.</param>

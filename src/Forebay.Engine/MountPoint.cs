@@ -66,7 +66,7 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
         StatEntry? entry = Metadata.TryGetRelative(key, requireHeaders: true);
         if (entry is null)
         {
-            await PoolThread.SwitchAsync();
+            await LoopThread.LeaveAsync();
             entry = await Metadata.GetAsync(FullKey(key), requireHeaders: true, requestId, cancellationToken);
         }
 
@@ -78,7 +78,7 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     {
         StatEntry? entry = Metadata.TryGetRelative(key, requireHeaders: true);
         return entry is null ? OpenUnknownAsync(key, wanted, requestId, cancellationToken)
-            : entry.IsNegative || entry.Attachment is CacheFile { IsUsable: true } || PoolThread.IsCurrent ? new ValueTask<IObjectReader>(OpenKnown(key, entry, wanted, requestId))
+            : entry.IsNegative || entry.Attachment is CacheFile { IsUsable: true } || !LoopThread.IsCurrent ? new ValueTask<IObjectReader>(OpenKnown(key, entry, wanted, requestId))
             : OpenKnownOnPoolAsync(key, entry, wanted, requestId);
     }
 
@@ -148,13 +148,13 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     /// <summary>The file has to be looked up in the index of a tier and opened.</summary>
     private async ValueTask<IObjectReader> OpenKnownOnPoolAsync(string key, StatEntry entry, ByteRange? wanted, string? requestId)
     {
-        await PoolThread.SwitchAsync();
+        await LoopThread.LeaveAsync();
         return OpenKnown(key, entry, wanted, requestId);
     }
 
     private async ValueTask<IObjectReader> OpenUnknownAsync(string key, ByteRange? wanted, string? requestId, CancellationToken cancellationToken)
     {
-        await PoolThread.SwitchAsync();
+        await LoopThread.LeaveAsync();
         string fullKey = FullKey(key);
         if (wanted is null || wanted.Value.IsEmpty || Metadata.TryGetStale(fullKey) is not null || _cache.MayHold(UnderStore, fullKey))
         {

@@ -86,7 +86,7 @@ public sealed class S3Endpoint
             S3Error? error = entered ? Resolve(context, out target, out operation) : S3Errors.SlowDown;
             if (!operation.MayRunInline)
             {
-                await PoolThread.SwitchAsync();
+                await LoopThread.LeaveAsync();
             }
 
             error ??= await ProcessAsync(context, target!, operation, requestId);

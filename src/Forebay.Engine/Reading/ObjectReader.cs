@@ -140,7 +140,7 @@ internal sealed class ObjectReader : IObjectReader
     [MethodImpl(MethodImplOptions.NoInlining)]
     private async ValueTask<FileSegment> GetSegmentSlowAsync(long offset, long maxLength, CancellationToken cancellationToken)
     {
-        await PoolThread.SwitchAsync();
+        await LoopThread.LeaveAsync();
         int fills = 0;
         while (_file is not null)
         {

@@ -16,7 +16,7 @@ internal sealed class CopyBodySender : IBodySender
 
     public async ValueTask SendAsync(HttpContext context, IObjectReader reader, ByteRange range, CancellationToken cancellationToken)
     {
-        await PoolThread.SwitchAsync();
+        await LoopThread.LeaveAsync();
         PipeWriter writer = context.Response.BodyWriter;
         long offset = range.Offset;
         while (offset < range.End)

@@ -7,16 +7,16 @@ namespace Forebay.S3.Transport;
 
 /// <summary>
 /// One thread that waits for many sockets (<c>epoll</c>, edge-triggered) and runs what their events continue. Nothing that can wait may run
-/// on it, as that would hold up all its connections (<see cref="Core.PoolThread"/>).
+/// on it, as that would hold up all its connections (<see cref="Core.LoopThread"/>).
 /// </summary>
 /// <remarks>
-/// An event is only a hint to try again: one that comes late, for a connection that has taken over the slot of a closed one, does no harm.
+/// Events carry the connection's slot and a number that is never used again: one that comes late must not meet the connection that took the slot over.
 /// Thread-safety: <c>_lock</c> guards the slots; <see cref="Post"/> belongs to the loop's own thread.
 /// </remarks>
 internal sealed unsafe class EventLoop : IDisposable
 {
     private const int MaxEvents = 256;
-    private const ulong WakeSlot = ulong.MaxValue;
+    private const ulong WakeTag = ulong.MaxValue;
 
     /// <summary><c>struct epoll_event</c> is packed on x86-64 only.</summary>
     private static readonly int DataOffset = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
@@ -30,6 +30,7 @@ internal sealed unsafe class EventLoop : IDisposable
     private readonly Stack<int> _freeSlots = new();
     private SocketConnection?[] _slots = new SocketConnection?[64];
     private int _usedSlots;
+    private uint _number;
     private List<SocketConnection> _posted = [];
     private List<SocketConnection> _running = [];
     private volatile bool _isStopped;
@@ -41,7 +42,7 @@ internal sealed unsafe class EventLoop : IDisposable
     {
         _epoll = Open(Native.EpollCreate(Native.EPOLL_CLOEXEC));
         _wake = Open(Native.EventDescriptor(0, Native.EFD_CLOEXEC));
-        Control(_wake, Native.EPOLLIN, WakeSlot);
+        Control(_wake, Native.EPOLLIN, WakeTag);
         _thread = new Thread(Run) { IsBackground = true, Name = $"s3 loop {number}" };
         _thread.Start();
     }
@@ -69,13 +70,13 @@ internal sealed unsafe class EventLoop : IDisposable
                 }
             }
 
-            connection.Slot = slot;
+            connection.Tag = ((ulong)++_number << 32) | (uint)slot;
             Volatile.Write(ref _slots[slot], connection);
         }
 
         try
         {
-            Control(connection.Handle, Native.EPOLLIN | Native.EPOLLOUT | Native.EPOLLRDHUP | Native.EPOLLET, (ulong)connection.Slot);
+            Control(connection.Handle, Native.EPOLLIN | Native.EPOLLOUT | Native.EPOLLRDHUP | Native.EPOLLET, connection.Tag);
         }
         catch (IOException)
         {
@@ -89,8 +90,9 @@ internal sealed unsafe class EventLoop : IDisposable
     {
         lock (_lock)
         {
-            _slots[connection.Slot] = null;
-            _freeSlots.Push(connection.Slot);
+            int slot = (int)(uint)connection.Tag;
+            _slots[slot] = null;
+            _freeSlots.Push(slot);
         }
     }
 
@@ -142,6 +144,7 @@ internal sealed unsafe class EventLoop : IDisposable
 
     private void Run()
     {
+        Core.LoopThread.MarkCurrent();
         byte* events = stackalloc byte[MaxEvents * 16];
         while (!_isStopped)
         {
@@ -149,10 +152,10 @@ internal sealed unsafe class EventLoop : IDisposable
             for (int i = 0; i < count; i++)
             {
                 byte* epollEvent = events + (i * EventBytes);
-                ulong slot = Unsafe.ReadUnaligned<ulong>(epollEvent + DataOffset);
-                if (slot != WakeSlot)
+                ulong tag = Unsafe.ReadUnaligned<ulong>(epollEvent + DataOffset);
+                if (tag != WakeTag && Volatile.Read(ref _slots)[(uint)tag] is { } connection && connection.Tag == tag)
                 {
-                    Volatile.Read(ref _slots)[slot]?.OnEvents(Unsafe.ReadUnaligned<uint>(epollEvent));
+                    connection.OnEvents(Unsafe.ReadUnaligned<uint>(epollEvent));
                 }
             }
 

@@ -5,7 +5,7 @@ public interface IInlineFeature
 {
     /// <summary>
     /// True: a request begins on the thread of the event loop that met it, without a hop to the pool; whoever serves it awaits
-    /// <see cref="Core.PoolThread.SwitchAsync"/> before anything that may wait. False, the default: on a thread of the pool. Set it before the first read.
+    /// <see cref="Core.LoopThread.LeaveAsync"/> before anything that may wait. False, the default: on a thread of the pool. Set it before the first read.
     /// </summary>
     bool RunsInline { get; set; }
 }

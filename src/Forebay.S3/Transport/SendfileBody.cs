@@ -106,7 +106,7 @@ public static class SendfileBody
 
     private static async ValueTask<bool> CopyAsync(HttpContext context, SafeFileHandle file, long offset, long length, CancellationToken cancellationToken)
     {
-        await PoolThread.SwitchAsync();
+        await LoopThread.LeaveAsync();
         PipeWriter body = context.Response.BodyWriter;
         while (length > 0)
         {

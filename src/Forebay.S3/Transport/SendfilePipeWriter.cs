@@ -250,7 +250,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
 
     private SendStatus TrySendFile()
     {
-        if (!PoolThread.IsCurrent && (_fileAdvanced > MaxInlineFileBytes || !Native.IsResident(_file!, _fileOffset, _fileAdvanced)))
+        if (LoopThread.IsCurrent && (_fileAdvanced > MaxInlineFileBytes || !Native.IsResident(_file!, _fileOffset, _fileAdvanced)))
         {
             return SendStatus.NeedsPool;
         }
@@ -294,7 +294,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
     {
         _isFlushing = true;
         Watch();
-        await PoolThread.SwitchAsync();
+        await LoopThread.LeaveAsync();
         while (true)
         {
             Interlocked.Exchange(ref _writability, Full);

@@ -55,8 +55,8 @@ internal sealed class SocketConnection : DefaultConnectionContext, IDuplexPipe, 
 
     internal SafeSocketHandle Handle { get; }
 
-    /// <summary>Where the loop keeps it.</summary>
-    internal int Slot { get; set; }
+    /// <summary>What the loop knows it by.</summary>
+    internal ulong Tag { get; set; }
 
     /// <summary>True when the reader may go on where it was told that bytes came.</summary>
     internal bool IsOnItsLoop => _loop.IsCurrent;

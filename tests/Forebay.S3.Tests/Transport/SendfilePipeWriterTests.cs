@@ -31,8 +31,7 @@ public sealed class SendfilePipeWriterTests : IDisposable
         using TestFile file = new(Path.Combine(_directory, "file"), 32 << 20, seed: 1);
         var writer = (SendfilePipeWriter)_connection.Output;
 
-        // Begun on the pool, it has filled the socket when the beats begin.
-        Task<FlushResult> flush = await Task.Factory.StartNew(() => SendWhole(writer, file).AsTask(), CancellationToken.None, TaskCreationOptions.None, TaskScheduler.Default);
+        ValueTask<FlushResult> flush = SendWhole(writer, file);
 
         Beat(writer, SendfilePipeWriter.MaxStalledHeartbeats);
         byte[] some = new byte[1 << 20];

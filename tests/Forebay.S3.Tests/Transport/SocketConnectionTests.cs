@@ -138,6 +138,7 @@ public sealed class SocketConnectionTests : IDisposable
     [Fact]
     public async Task OnePipeliningClientDoesNotStarveTheOthersOfItsLoop()
     {
+        LeaveContext();
         (SocketConnection greedy, Socket greedyClient) = Connect(inline: true);
         (SocketConnection other, Socket otherClient) = Connect(inline: true);
         int served = 0;
@@ -185,6 +186,7 @@ public sealed class SocketConnectionTests : IDisposable
     [InlineData(false, true)]
     public async Task OnlyAFileInMemoryIsSentOnTheLoop(bool isResident, bool isSmall)
     {
+        LeaveContext();
         (SocketConnection connection, Socket client) = Connect(inline: true);
         int length = isSmall ? 64 << 10 : SendfilePipeWriter.MaxInlineFileBytes + 1;
         using TestFile file = new(Path.Combine(_directory, "file"), length, seed: 1);
@@ -208,7 +210,7 @@ public sealed class SocketConnectionTests : IDisposable
         {
             ReadResult read = await connection.Input.ReadAsync();
             connection.Input.AdvanceTo(read.Buffer.End);
-            bool isOnLoop = !PoolThread.IsCurrent;
+            bool isOnLoop = LoopThread.IsCurrent;
             ValueTask<FlushResult> flush = Send(connection, file, length);
             bool isSentAtOnce = flush.IsCompleted;
             await flush;
@@ -262,6 +264,9 @@ public sealed class SocketConnectionTests : IDisposable
         _sockets.ForEach(socket => socket.Dispose());
         Directory.Delete(_directory, recursive: true);
     }
+
+    /// <summary>Without the test framework's context an await goes on where it was ended: on the loop's thread.</summary>
+    private static void LeaveContext() => SynchronizationContext.SetSynchronizationContext(null);
 
     /// <summary>Writes the file out and drops it from the page cache, or reads it into it. False where the kernel is too old to tell, or the directory lies in memory.</summary>
     private static bool TrySetResident(TestFile file, bool isResident)
