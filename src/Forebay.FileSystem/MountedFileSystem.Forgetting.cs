@@ -5,6 +5,34 @@ namespace Forebay.FileSystem;
 /// <content>What the kernel must forget because the engine did.</content>
 public sealed partial class MountedFileSystem
 {
+    private const int ForgottenAtOnce = 1_024;
+    private int _isMakingRoom;
+
+    /// <summary>Has the kernel let go of names nobody uses once nine tenths of the table are taken.</summary>
+    private void MakeRoom()
+    {
+        if (_table.Count < _table.Capacity - (_table.Capacity / 10) || _kernel is not { } kernel || Interlocked.Exchange(ref _isMakingRoom, 1) != 0)
+        {
+            return;
+        }
+
+        _ = Task.Run(() =>
+        {
+            ulong[] unused = new ulong[ForgottenAtOnce];
+            byte[] name = new byte[InodeTable.MostNameBytes];
+            foreach (ulong nodeId in unused.AsSpan(0, _table.FindUnused(unused)))
+            {
+                int length = _table.NameOf(nodeId, name, out ulong parent);
+                if (length > 0)
+                {
+                    kernel.DropName(parent, name.AsSpan(0, length));
+                }
+            }
+
+            Volatile.Write(ref _isMakingRoom, 0);
+        });
+    }
+
     /// <summary>Metadata of a path, or with a trailing slash or empty of everything below, is not believed any more.</summary>
     private void OnForgotten(string path)
     {

@@ -202,6 +202,7 @@ public sealed partial class MountedFileSystem
     {
         InodeKind kind = InodeKind.Directory;
         InodeAttributes attributes = stat is null ? DirectoryAttributes : _rule.Read(stat, out kind);
+        MakeRoom();
         return _table.TryLookUp(parent, name, kind, stat, attributes, request.Unique, request.IsRepeated, out view);
     }
 

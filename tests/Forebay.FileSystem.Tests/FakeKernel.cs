@@ -27,8 +27,9 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
     private long _unique;
     private static int _lastBacking;
 
-    internal FakeKernel(MountedFileSystem fileSystem, bool passthrough = false)
+    internal FakeKernel(MountedFileSystem fileSystem, bool passthrough = false, FakeKernel? before = null)
     {
+        OpenBackings = before?.OpenBackings ?? new ConcurrentDictionary<int, bool>();
         HasPassthrough = passthrough;
         var connection = new FuseConnection
         {
@@ -47,7 +48,7 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     public bool HasPassthrough { get; }
 
-    internal ConcurrentDictionary<int, bool> OpenBackings { get; } = new();
+    internal ConcurrentDictionary<int, bool> OpenBackings { get; }
 
     internal ConcurrentQueue<(ulong Parent, string Name)> DroppedNames { get; } = new();
 

@@ -17,8 +17,10 @@ internal sealed class FileSystemWorld : IAsyncDisposable
         Func<MountPointOptions, MountPointOptions>? mount = null,
         bool passthrough = false,
         long quotaBytes = 256 << 20,
-        bool withKernel = true)
+        bool withKernel = true,
+        int inodes = 20_000)
     {
+        Region = InodeRegion.Allocate(inodes);
         Options = options ?? new FileSystemOptions();
         Time = time ?? TimeProvider.System;
         MountPointOptions point = new() { Name = "data", Source = "memory://" };
@@ -53,7 +55,7 @@ internal sealed class FileSystemWorld : IAsyncDisposable
 
     internal IFileMountPoint Mount => Node.FindFiles("data")!;
 
-    internal InodeRegion Region { get; } = InodeRegion.Allocate(20_000);
+    internal InodeRegion Region { get; }
 
     internal MountedFileSystem FileSystem { get; private set; }
 
@@ -64,7 +66,7 @@ internal sealed class FileSystemWorld : IAsyncDisposable
     {
         bool passthrough = Kernel.HasPassthrough;
         FileSystem = Make();
-        Kernel = new FakeKernel(FileSystem, passthrough);
+        Kernel = new FakeKernel(FileSystem, passthrough, Kernel);
     }
 
     internal void RestartWithoutKernel() => FileSystem = Make();

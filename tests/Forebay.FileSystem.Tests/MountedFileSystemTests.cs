@@ -422,7 +422,6 @@ public sealed class MountedFileSystemTests
 
         world.Restart();
         Assert.Equal(first.BackingId, world.Kernel.Open(whole).Read<FuseOpenOut>().BackingId);
-        world.Kernel.OpenBackings[first.BackingId] = true;
         foreach (HandleView handle in world.FileSystem.Table.Handles().Where(handle => handle.NodeId == whole))
         {
             world.Kernel.Release(whole, handle.Handle);
@@ -447,6 +446,31 @@ public sealed class MountedFileSystemTests
 
         Assert.Equal(Errno.ESTALE, ErrnoMap.Of(ErrorKind.StaleVersion));
         Assert.Equal(Errno.EIO, ErrnoMap.Of(ErrorKind.Timeout));
+    }
+
+    [Fact]
+    public void TheTableOfErrnosIsThatOfTheDocuments()
+    {
+        string text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "ERRORS.md"));
+        foreach (ErrorKind kind in Enum.GetValues<ErrorKind>())
+        {
+            string errno = typeof(Errno).GetFields().Single(field => (int)field.GetRawConstantValue()! == ErrnoMap.Of(kind)).Name;
+            Assert.Contains($"| `{kind}` | {errno} | {(ErrnoMap.IsFailure(kind) ? "Warning" : "Debug")} |", text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task ATableThatFillsUpHasTheKernelLetGoOfNames()
+    {
+        await using var world = new FileSystemWorld(new FileSystemOptions { ObjectAttributes = ObjectAttributes.Ignore }, inodes: InodeRegion.FewestInodes);
+        for (int i = 0; i < 950; i++)
+        {
+            world.Memory.PutPattern($"{i:d4}", 1);
+        }
+
+        world.Kernel.List(1, plus: true);
+
+        Assert.True(SpinWait.SpinUntil(() => world.Kernel.DroppedNames.Count > 800, TimeSpan.FromSeconds(30)), "no names were dropped");
     }
 
     private static ObjectHeaders Headers(params (string Name, string Value)[] metadata)

@@ -136,9 +136,9 @@ internal sealed class MountedWorld : IAsyncDisposable
     private readonly TempDirectory _place = new();
     private readonly FuseDevice _device;
 
-    private MountedWorld(FileSystemOptions options)
+    private MountedWorld(FileSystemOptions options, long quotaBytes, int inodes)
     {
-        Inner = new FileSystemWorld(options, withKernel: false);
+        Inner = new FileSystemWorld(options, quotaBytes: quotaBytes, withKernel: false, inodes: inodes);
         System.IO.Directory.CreateDirectory(Directory);
         _device = FuseMount.Mount(new FuseMountOptions { Directory = Directory, Source = "forebay-test" });
         Session = StartSession(null);
@@ -152,7 +152,7 @@ internal sealed class MountedWorld : IAsyncDisposable
 
     private string Directory => _place["mount"];
 
-    internal static async Task<MountedWorld?> TryStartAsync(ITestOutputHelper output, FileSystemOptions options)
+    internal static async Task<MountedWorld?> TryStartAsync(ITestOutputHelper output, FileSystemOptions options, long quotaBytes = 256 << 20, int inodes = 20_000)
     {
         if (!File.Exists(FuseDevice.DevicePath))
         {
@@ -162,7 +162,7 @@ internal sealed class MountedWorld : IAsyncDisposable
 
         try
         {
-            var world = new MountedWorld(options);
+            var world = new MountedWorld(options, quotaBytes, inodes);
             FuseConnection connection = await world.Session.Negotiated.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System);
             world.HasPassthrough = connection.Has(FuseInitFlags.Passthrough) && Environment.IsPrivilegedProcess;
             return world;

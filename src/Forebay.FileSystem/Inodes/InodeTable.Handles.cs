@@ -8,6 +8,7 @@ internal sealed unsafe partial class InodeTable
     private const ulong RepeatedBit = 1UL << 63;
     private readonly Stack<int> _freeHandles = new();
     private int _handleCount;
+    private int _hand = 1;
 
     /// <summary>Handles that are open.</summary>
     internal int HandleCount => Volatile.Read(ref _handleCount);
@@ -262,6 +263,27 @@ internal sealed unsafe partial class InodeTable
 
     /// <summary>All inodes at this moment.</summary>
     internal List<InodeView> Snapshot() => Collect(onlyWithBacking: false);
+
+    /// <summary>Inodes that nothing is open on and nothing lies below, from where the last call ended; what the kernel may be asked to forget.</summary>
+    /// <returns>How many were found.</returns>
+    internal int FindUnused(Span<ulong> nodeIds)
+    {
+        int found = 0;
+        lock (_lock)
+        {
+            for (int looked = 0; looked < _header->FreshSlot && found < nodeIds.Length; looked++)
+            {
+                _hand = _hand + 1 < _header->FreshSlot ? _hand + 1 : 2;
+                InodeSlot* slot = At(_hand);
+                if (_hand < _header->FreshSlot && slot->State != 0 && slot->Opens == 0 && slot->Children == 0)
+                {
+                    nodeIds[found++] = IdOf(_hand);
+                }
+            }
+        }
+
+        return found;
+    }
 
     private List<InodeView> Collect(bool onlyWithBacking)
     {

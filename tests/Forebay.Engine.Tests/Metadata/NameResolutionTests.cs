@@ -1,0 +1,111 @@
+using Forebay.Core;
+using Forebay.Engine.Tests.Reading;
+using Forebay.Testing;
+using Xunit;
+
+namespace Forebay.Engine.Tests.Metadata;
+
+[Collection(NodeCollection.Name)]
+public sealed class NameResolutionTests
+{
+    [Theory]
+    [InlineData("", "data")]
+    [InlineData("sub/", "sub")]
+    public async Task ANameIsAFileADirectoryOrNothingAndADirectoryWins(string prefix, string mount)
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern(prefix + "file", 7);
+        world.Memory.PutPattern(prefix + "both", 7);
+        world.Memory.PutPattern(prefix + "both/below", 7);
+        world.Memory.PutPattern(prefix + "marker/", 0);
+        IFileMountPoint files = world.Node.FindFiles(mount)!;
+
+        ResolvedName file = await files.ResolveAsync("file", NameDetail.Headers, null, world.Deadline);
+        ResolvedName both = await files.ResolveAsync("both", NameDetail.Listed, null, world.Deadline);
+        ResolvedName marker = await files.ResolveAsync("marker", NameDetail.Listed, null, world.Deadline);
+        ResolvedName none = await files.ResolveAsync("none", NameDetail.Listed, null, world.Deadline);
+
+        Assert.Equal(("file", 7L, false), (file.Object!.Key, file.Object.Length, file.IsDirectory));
+        Assert.NotNull(file.Object.Headers);
+        Assert.True(both.IsDirectory);
+        Assert.True(marker.IsDirectory);
+        Assert.False(none.Exists);
+    }
+
+    [Fact]
+    public async Task WhatWasResolvedIsKnownUntilItExpires()
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern("d/file", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+
+        await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline);
+        long asked = world.Memory.Requests;
+        time.Advance(TimeSpan.FromSeconds(3));
+
+        Assert.True(files.TryResolve("d/file", NameDetail.Headers, out ResolvedName known));
+        Assert.InRange(known.FreshFor, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(2));
+        time.Advance(TimeSpan.FromSeconds(60));
+        Assert.False(files.TryResolve("d/file", NameDetail.Listed, out _));
+        Assert.Equal(asked, world.Memory.Requests);
+    }
+
+    [Fact]
+    public async Task AListingAnswersForItsNamesAndForThoseThatAreMissing()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("d/a", 7);
+        world.Memory.PutPattern("d/sub/b", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+
+        DirectoryPage page = await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
+        long asked = world.Memory.Requests;
+
+        Assert.Equal(["d/a", "d/sub/"], page.Entries.Select(entry => entry.Name));
+        Assert.InRange(page.FreshFor, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60));
+        Assert.True(files.TryResolve("d/a", NameDetail.Listed, out ResolvedName file) && file.Object!.Length == 7);
+        Assert.True(files.TryResolve("d/sub", NameDetail.Listed, out ResolvedName sub) && sub.IsDirectory);
+        Assert.True(files.TryResolve("d/none", NameDetail.Listed, out ResolvedName none) && !none.Exists);
+        Assert.False(files.TryResolve("d/a", NameDetail.Headers, out _));
+        Assert.Equal(asked, world.Memory.Requests);
+    }
+
+    [Fact]
+    public async Task ADirectoryBehindManyNamesThatBeginLikeItIsFound()
+    {
+        await using NodeWorld world = new();
+        for (int i = 0; i < 300; i++)
+        {
+            world.Memory.PutPattern($"name.{i:d3}", 1);
+        }
+
+        world.Memory.PutPattern("name/below", 1);
+
+        Assert.True((await world.Node.FindFiles("data")!.ResolveAsync("name", NameDetail.Listed, null, world.Deadline)).IsDirectory);
+    }
+
+    [Fact]
+    public async Task CredentialsThatMayNotListStillResolveFiles()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("file", 7);
+        world.Plan.OnEvery(UnderStoreCall.List, Fault.Fail(ErrorKind.AccessDenied));
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+
+        Assert.Equal(7, (await files.ResolveAsync("file", NameDetail.HeadersIfAsked, null, world.Deadline)).Object!.Length);
+        Assert.False((await files.ResolveAsync("none", NameDetail.Listed, null, world.Deadline)).Exists);
+    }
+
+    [Fact]
+    public async Task OnAnImmutableMountFilesAndDirectoriesHoldForEverButNotAbsence()
+    {
+        await using NodeWorld world = new(mount: point => point with { Immutable = true });
+        world.Memory.PutPattern("d/file", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+
+        Assert.Equal(TimeSpan.MaxValue, (await files.ResolveAsync("d", NameDetail.Listed, null, world.Deadline)).FreshFor);
+        Assert.Equal(TimeSpan.MaxValue, (await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline)).FreshFor);
+        Assert.InRange((await files.ResolveAsync("none", NameDetail.Listed, null, world.Deadline)).FreshFor, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+    }
+}
