@@ -109,7 +109,7 @@ public sealed partial class CacheFile
 
         if (retire)
         {
-            _tier.Replace(this, page);
+            _tier.Replace(this);
             return;
         }
 

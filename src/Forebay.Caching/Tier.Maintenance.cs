@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using Forebay.Caching.Eviction;
 using Forebay.Core;
 using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Caching;
 
@@ -45,6 +47,96 @@ public sealed partial class Tier
         }
     }
 
+    /// <summary>Replaces a whole file that turned out to hold a corrupt page: its good pages go to a new file of the next generation.</summary>
+    internal void Replace(CacheFile damaged)
+    {
+        if (!damaged.TryAcquire(out SafeFileHandle? handle))
+        {
+            return;
+        }
+
+        try
+        {
+            if (ExchangeForFresh(damaged) is { } fresh)
+            {
+                CopyGoodPages(damaged, handle!, fresh);
+            }
+        }
+        finally
+        {
+            damaged.Release();
+        }
+    }
+
+    /// <summary>Puts an empty file in the place of a damaged one, which is retired before anything is copied: whoever reads it goes to the new one.</summary>
+    /// <returns>Null when somebody else did so.</returns>
+    private CacheFile? ExchangeForFresh(CacheFile damaged)
+    {
+        CacheFile fresh;
+        TierEntry old;
+        lock (_lock)
+        {
+            if (!_entries.TryGetValue(damaged.Version.Id, out old!) || !ReferenceEquals(old.File, damaged))
+            {
+                return null;
+            }
+
+            RemoveLocked(old);
+            var entry = new TierEntry(this, damaged.Version.Id, 0, old.Owner)
+            {
+                Generation = FreeGenerationLocked(damaged.Version.Id),
+                IsPinned = old.IsPinned,
+                UsedAtSeconds = old.UsedAtSeconds,
+                WasReused = old.WasReused,
+            };
+            fresh = new CacheFile(this, entry, damaged.Version, entry.Generation, new PageMap(damaged.Length, PageSizeBytes), isNew: true);
+            entry.File = fresh;
+            entry.ObjectHash = old.ObjectHash;
+            AddLocked(entry);
+            _policy.Add(entry);
+            _openFiles.Opened(fresh);
+        }
+
+        Discard(old, damaged, old.SizeBytes);
+        return fresh;
+    }
+
+    private void CopyGoodPages(CacheFile damaged, SafeFileHandle from, CacheFile fresh)
+    {
+        if (!fresh.TryAcquire(out _))
+        {
+            return;
+        }
+
+        try
+        {
+            byte[] buffer = GC.AllocateUninitializedArray<byte>(damaged.PageSizeBytes);
+            for (int page = 0; page < damaged.PageCount; page++)
+            {
+                Span<byte> bytes = buffer.AsSpan(0, damaged.LengthOf(page));
+                uint checksum = damaged.Pages.ChecksumOf(page);
+                bool good = LocalFile.Read(from, bytes, damaged.Pages.OffsetOf(page)) == bytes.Length && Crc32C.Compute(bytes) == checksum;
+                if (!good)
+                {
+                    CountCorruptPage();
+                }
+                else if (fresh.Reserve(page) == ReserveStatus.Reserved && fresh.Write(damaged.Pages.OffsetOf(page), bytes))
+                {
+                    fresh.Commit(page, checksum);
+                }
+            }
+        }
+        catch (TierIOException e)
+        {
+            // What was not copied is fetched again.
+            ReportFailure(e);
+        }
+        finally
+        {
+            fresh.Release();
+        }
+    }
+
     private void StartMaintenance()
     {
         MeasureIndex();
@@ -61,7 +153,6 @@ public sealed partial class Tier
         _wake.Set();
         _startup?.Join();
         _maintenance?.Join();
-        JoinRepairs();
         EndPunching();
         FlushIndex();
         SaveAllUses();

@@ -254,7 +254,6 @@ public sealed class TierMovingFailureTests : IDisposable
         Assert.Equal(0, harness.Fast.BytesOf(0));
         Assert.Equal(1, harness.Slow.CorruptPages);
         Assert.False(Holds(harness.Slow, version, 7));
-        harness.Slow.JoinRepairs();
         Assert.True(Holds(harness.Slow, version, 6));
     }
 
