@@ -22,9 +22,9 @@ public sealed class RespawnPolicyTests
     {
         RespawnPolicy policy = new(_time);
 
-        double[] delays = [.. Enumerable.Range(0, 8).Select(_ => policy.Died(answered: false)!.Value.TotalMilliseconds)];
+        double[] delays = [.. Enumerable.Range(0, 12).Select(_ => policy.Died(answered: false)!.Value.TotalMilliseconds)];
 
-        Assert.Equal([100, 200, 400, 800, 1600, 3200, 5000, 5000], delays);
+        Assert.Equal([0, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 5000, 5000], delays);
     }
 
     [Fact]
@@ -36,6 +36,7 @@ public sealed class RespawnPolicyTests
 
         policy.Answered();
 
+        Assert.Equal(TimeSpan.Zero, policy.Died(answered: false));
         Assert.Equal(RespawnPolicy.FirstDelay, policy.Died(answered: false));
     }
 

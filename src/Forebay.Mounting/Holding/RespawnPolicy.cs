@@ -7,8 +7,11 @@ namespace Forebay.Mounting.Holding;
 /// <param name="time">Clock.</param>
 internal sealed class RespawnPolicy(TimeProvider time)
 {
-    /// <summary>Wait after the first worker that never answered; doubles with each further one.</summary>
-    public static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    /// <summary>
+    /// Wait after the second worker in a row that never answered; doubles with each further one. The first is followed at once: it may have been killed while it
+    /// took over. Short, so that a few kills in a row cost readers little; a worker that can never start is soon tried only every five seconds.
+    /// </summary>
+    public static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Longest wait.</summary>
     public static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
@@ -46,7 +49,12 @@ internal sealed class RespawnPolicy(TimeProvider time)
             return null;
         }
 
-        double milliseconds = FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(_failures - 1, 16));
+        if (_failures == 1)
+        {
+            return TimeSpan.Zero;
+        }
+
+        double milliseconds = FirstDelay.TotalMilliseconds * Math.Pow(2, Math.Min(_failures - 2, 16));
         return TimeSpan.FromMilliseconds(Math.Min(milliseconds, LongestDelay.TotalMilliseconds));
     }
 }
