@@ -139,7 +139,7 @@ public sealed class MountTests(ITestOutputHelper output)
 
         Assert.Contains("not upgraded", refused, StringComparison.Ordinal);
         Assert.Contains("takes over", refused, StringComparison.Ordinal);
-        await mount.UntilAsync("others are started in its place", () => mount.Log.Contains("in 200 ms", StringComparison.Ordinal));
+        await mount.UntilAsync("others are started in its place", () => mount.Log.Contains("in 160 ms", StringComparison.Ordinal));
     }
 
     [MountFact]
@@ -226,7 +226,7 @@ public sealed class MountTests(ITestOutputHelper output)
         using TestMount mount = new TestMount("dies-later").Mounted();
         RegisteredMount entry = mount.Entry;
         TestMount.Signal(entry.WorkerPid, 9);
-        await mount.UntilAsync("the back-off has begun", () => mount.Log.Contains("in 400 ms", StringComparison.Ordinal));
+        await mount.UntilAsync("the back-off has begun", () => mount.Log.Contains("in 320 ms", StringComparison.Ordinal));
 
         TestMount.Signal(entry.HolderPid, 15);
 

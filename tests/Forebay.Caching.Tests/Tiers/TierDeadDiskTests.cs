@@ -58,7 +58,6 @@ public sealed class TierDeadDiskTests : IDisposable
         Assert.Contains("Input/output error", again.State, StringComparison.Ordinal);
         Assert.Null(again.FindOrCreate(Version("new", PageBytes)));
         Assert.True(Holds(again, good, 3));
-        again.JoinRepairs();
         Assert.False(Holds(again, bad, unread));
         Assert.True(Holds(again, good, 0));
     }
