@@ -61,7 +61,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _prefetch = new DirectoryPrefetch(mount, options);
         _files = new OpenFiles(mount, _table, options.MaxWaitingReads);
         _streams = new DirectoryStreams(mount, _table, time);
-        _surveys = new NameSurveys(mount);
+        _surveys = new NameSurveys(mount, time);
         mount.WatchForgotten(OnForgotten);
     }
 

@@ -130,17 +130,18 @@ internal sealed class ListingTable(long maxBytes)
         }
     }
 
-    /// <summary>Looks for one object in what is fresh: null segment when its place is unknown.</summary>
+    /// <summary>Looks for one object in what is fresh, or wanted though it expired: null segment when its place is unknown.</summary>
     /// <param name="key">Full key.</param>
     /// <param name="timestamp">Now.</param>
     /// <param name="stat">The object, without headers; null when the listing does not show it.</param>
-    public ListingSegment? Lookup(string key, long timestamp, out ObjectStat? stat)
+    /// <param name="allowExpired">For an under-store that cannot be reached.</param>
+    public ListingSegment? Lookup(string key, long timestamp, out ObjectStat? stat, bool allowExpired = false)
     {
         byte[] name = Encoding.UTF8.GetBytes(key);
-        ListingSegment? segment = Find(_flat, name, timestamp, allowExpired: false);
+        ListingSegment? segment = Find(_flat, name, timestamp, allowExpired);
         if (segment is null && TryGetDelimited(key[..(key.LastIndexOf('/') + 1)], "/", out ListingSpace? directory))
         {
-            segment = Find(directory, name, timestamp, allowExpired: false);
+            segment = Find(directory, name, timestamp, allowExpired);
         }
 
         stat = null;

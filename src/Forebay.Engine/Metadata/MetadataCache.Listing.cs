@@ -148,7 +148,14 @@ internal sealed partial class MetadataCache
         ListPage page;
         try
         {
-            page = await FlyAsync(question, requestId, cancellationToken);
+            Task<ListPage> asking = FlyAsync(question, requestId, cancellationToken);
+            if (await IsSlowAsync(asking, cancellationToken) && TryListStale(query, range, cut) is { } known)
+            {
+                StandInForSlow(asking);
+                return known;
+            }
+
+            page = await asking;
         }
         catch (ForebayException error) when (error.IsTransient)
         {

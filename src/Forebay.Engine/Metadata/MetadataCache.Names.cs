@@ -59,6 +59,61 @@ internal sealed partial class MetadataCache
 
     private async ValueTask<ResolvedName> ResolveMissAsync(string key, NameDetail detail, string? requestId, CancellationToken cancellationToken)
     {
+        if (_outage.IsDown && TryResolveStale(key, detail, out ResolvedName stale))
+        {
+            if (_outage.TryBeginProbe())
+            {
+                _ = ProbeListingAsync(new ListingQuestion(key, "/", After: null, SmallPage));
+            }
+
+            return stale;
+        }
+
+        Task<ResolvedName> asking = AskForNameAsync(key, detail, requestId, cancellationToken);
+        try
+        {
+            if (await IsSlowAsync(asking, cancellationToken) && TryResolveStale(key, detail, out stale))
+            {
+                StandInForSlow(asking);
+                return stale;
+            }
+
+            return await asking;
+        }
+        catch (ForebayException error) when (error.IsTransient && TryResolveStale(key, detail, out stale))
+        {
+            return stale;
+        }
+    }
+
+    /// <summary>What a name meant when it was last known, while the under-store cannot be reached. Never "nothing": absence is not guessed.</summary>
+    private bool TryResolveStale(string key, NameDetail detail, out ResolvedName answer)
+    {
+        answer = default;
+        if (!_options.ServeStaleOnError)
+        {
+            return false;
+        }
+
+        if (IsDirectory(key, _time.GetTimestamp(), out _, allowExpired: true) == true)
+        {
+            answer = new ResolvedName(TryGetStale(key)?.Stat, IsDirectory: true, TimeSpan.Zero);
+            return true;
+        }
+
+        // Without its headers a symbolic link would be shown as a file.
+        ObjectStat? stat = TryServeStale(key, requireHeaders: detail == NameDetail.Headers)?.Stat;
+        if (stat is null && detail != NameDetail.Headers)
+        {
+            _listings.Lookup(key, _time.GetTimestamp(), out stat, allowExpired: true);
+        }
+
+        answer = new ResolvedName(stat, IsDirectory: false, TimeSpan.Zero);
+        return stat is not null;
+    }
+
+    private async Task<ResolvedName> AskForNameAsync(string key, NameDetail detail, string? requestId, CancellationToken cancellationToken)
+    {
         // Beside the listing, so that a cold name costs one round trip; a listing that is known already makes it needless.
         Task<StatEntry>? head = detail != NameDetail.Listed && IsDirectory(key, _time.GetTimestamp(), out _) is null
             ? GetAsync(key, requireHeaders: true, requestId, cancellationToken).AsTask()
@@ -123,26 +178,26 @@ internal sealed partial class MetadataCache
     }
 
     /// <summary>Whether keys lie below <c>key/</c>; null when that is not known.</summary>
-    private bool? IsDirectory(string key, long now, out long expiresAt)
+    private bool? IsDirectory(string key, long now, out long expiresAt, bool allowExpired = false)
     {
         byte[] below = Encoding.UTF8.GetBytes(key + "/");
         string parent = key[..(key.LastIndexOf('/') + 1)];
-        return ShowsBelow(_listings.Flat, below, now, out expiresAt)
-            ?? ShowsBelow(parent, below, now, out expiresAt)
-            ?? ShowsBelow(key, below, now, out expiresAt)
-            ?? (ShowsBelow(key + "/", below, now, out expiresAt) == true ? true : null);
+        return ShowsBelow(_listings.Flat, below, now, out expiresAt, allowExpired)
+            ?? ShowsBelow(parent, below, now, out expiresAt, allowExpired)
+            ?? ShowsBelow(key, below, now, out expiresAt, allowExpired)
+            ?? (ShowsBelow(key + "/", below, now, out expiresAt, allowExpired) == true ? true : null);
     }
 
-    private bool? ShowsBelow(string prefix, byte[] below, long now, out long expiresAt)
+    private bool? ShowsBelow(string prefix, byte[] below, long now, out long expiresAt, bool allowExpired)
     {
         expiresAt = 0;
-        return _listings.TryGetDelimited(prefix, "/", out ListingSpace? space) ? ShowsBelow(space, below, now, out expiresAt) : null;
+        return _listings.TryGetDelimited(prefix, "/", out ListingSpace? space) ? ShowsBelow(space, below, now, out expiresAt, allowExpired) : null;
     }
 
-    private bool? ShowsBelow(ListingSpace space, byte[] below, long now, out long expiresAt)
+    private bool? ShowsBelow(ListingSpace space, byte[] below, long now, out long expiresAt, bool allowExpired)
     {
         expiresAt = 0;
-        if (_listings.Find(space, below, now, allowExpired: false) is not { } segment)
+        if (_listings.Find(space, below, now, allowExpired) is not { } segment)
         {
             return null;
         }

@@ -16,6 +16,9 @@ internal sealed partial class MetadataCache : IDisposable
 {
     private const long Never = long.MaxValue;
 
+    /// <summary>Longest wait for an answer while something that expired could stand in: a source that hangs must not hang those who look at what they know.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
     private readonly IUnderStore _store;
     private readonly MountPointOptions _options;
     private readonly TimeProvider _time;
@@ -242,7 +245,14 @@ internal sealed partial class MetadataCache : IDisposable
 
         try
         {
-            return await FlyAsync(key, requestId, cancellationToken);
+            Task<StatEntry> asking = FlyAsync(key, requestId, cancellationToken);
+            if (await IsSlowAsync(asking, cancellationToken) && TryServeStale(key, requireHeaders) is { } old)
+            {
+                StandInForSlow(asking);
+                return old;
+            }
+
+            return await asking;
         }
         catch (ForebayException error) when (error.IsTransient)
         {
@@ -253,6 +263,32 @@ internal sealed partial class MetadataCache : IDisposable
 
             throw;
         }
+    }
+
+    /// <summary>Waits until a question is answered, or so long that something older shall stand in if there is something. Fails as the question does.</summary>
+    private async ValueTask<bool> IsSlowAsync(Task asking, CancellationToken cancellationToken)
+    {
+        if (asking.IsCompleted || !_options.ServeStaleOnError)
+        {
+            return false;
+        }
+
+        try
+        {
+            await asking.WaitAsync(Patience, _time, cancellationToken);
+            return false;
+        }
+        catch (TimeoutException)
+        {
+            return !asking.IsCompleted;
+        }
+    }
+
+    /// <summary>The question goes on to its own deadline; until it is answered the under-store counts as down, so that the next ones do not wait as long.</summary>
+    private void StandInForSlow(Task asking)
+    {
+        Forget(asking);
+        _outage.ReportFailure(new ForebayException(ErrorKind.Timeout, $"{_store.DisplayName} did not answer within {Patience.TotalSeconds:0} s."));
     }
 
     private StatEntry? TryServeStale(string key, bool requireHeaders)

@@ -8,17 +8,21 @@ namespace Forebay.FileSystem;
 /// Lists a directory when a second name of it is asked for that is not known: its other names cost nothing then. A program that opens files in random
 /// order without listing them pays two round trips for a directory instead of one for each file. Thread-safe.
 /// </summary>
-internal sealed class NameSurveys(IFileMountPoint mount)
+internal sealed class NameSurveys(IFileMountPoint mount, TimeProvider time)
 {
     private const int PageEntries = 1_000;
     private const int MostPages = 10;
     private const int MostDirectories = 10_000;
     private const int TooLarge = int.MinValue;
+
+    /// <summary>Longest wait for a survey, from its beginning: it saves questions, and must not cost an answer where the under-store hangs.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private readonly ConcurrentDictionary<string, int> _misses = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Task> _running = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (Task Survey, long StartedAt)> _running = new(StringComparer.Ordinal);
     private readonly Lock _lock = new();
 
-    /// <summary>Tells of a name that is not known. Waits for the first page of a survey; never fails but by the token.</summary>
+    /// <summary>Tells of a name that is not known. Waits for the first page of a survey, but not for long; never fails but by the token.</summary>
     internal async ValueTask OnMissAsync(string directory, CancellationToken cancellationToken)
     {
         if (_misses.Count > MostDirectories)
@@ -32,17 +36,30 @@ internal sealed class NameSurveys(IFileMountPoint mount)
             return;
         }
 
-        Task? survey;
+        (Task Survey, long StartedAt) running;
         lock (_lock)
         {
-            if (!_running.TryGetValue(directory, out survey))
+            if (!_running.TryGetValue(directory, out running))
             {
-                survey = Task.Run(() => StartAsync(directory), CancellationToken.None);
-                _running.Add(directory, survey);
+                running = (Task.Run(() => StartAsync(directory), CancellationToken.None), time.GetTimestamp());
+                _running.Add(directory, running);
             }
         }
 
-        await survey.WaitAsync(cancellationToken);
+        TimeSpan left = Patience - time.GetElapsedTime(running.StartedAt);
+        if (left <= TimeSpan.Zero)
+        {
+            return;
+        }
+
+        try
+        {
+            await running.Survey.WaitAsync(left, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            // Whoever asks for the name finds out whether it is known otherwise.
+        }
     }
 
     private async Task StartAsync(string directory)

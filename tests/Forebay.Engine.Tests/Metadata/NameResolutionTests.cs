@@ -108,4 +108,77 @@ public sealed class NameResolutionTests
         Assert.Equal(TimeSpan.MaxValue, (await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline)).FreshFor);
         Assert.InRange((await files.ResolveAsync("none", NameDetail.Listed, null, world.Deadline)).FreshFor, TimeSpan.Zero, TimeSpan.FromSeconds(5));
     }
+
+    [Fact]
+    public async Task WhileTheSourceIsDownWhatNamesMeantStandsInAndAbsenceIsNotGuessed()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time, fill: NodeWorld.Fill with { MaxAttempts = 1 });
+        IFileMountPoint files = await KnownTreeAsync(world);
+        time.Advance(TimeSpan.FromMinutes(5));
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.Fail(ErrorKind.Unavailable)).OnEvery(UnderStoreCall.List, Fault.Fail(ErrorKind.Unavailable));
+
+        ResolvedName directory = await files.ResolveAsync("d", NameDetail.Listed, null, world.Deadline);
+        ResolvedName nested = await files.ResolveAsync("d/sub", NameDetail.Headers, null, world.Deadline);
+        ResolvedName withHeaders = await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline);
+        ResolvedName listed = await files.ResolveAsync("d/other", NameDetail.HeadersIfAsked, null, world.Deadline);
+
+        Assert.True(directory.IsDirectory && nested.IsDirectory);
+        Assert.NotNull(withHeaders.Object!.Headers);
+        Assert.Equal(9, listed.Object!.Length);
+        Assert.All([directory, nested, withHeaders, listed], answer => Assert.Equal(TimeSpan.Zero, answer.FreshFor));
+        await Assert.ThrowsAsync<ForebayException>(() => files.ResolveAsync("unknown", NameDetail.Listed, null, world.Deadline).AsTask());
+        await Assert.ThrowsAsync<ForebayException>(() => files.ResolveAsync("d/other", NameDetail.Headers, null, world.Deadline).AsTask());
+    }
+
+    [Fact]
+    public async Task AfterARefreshNothingStandsInForASourceThatIsDown()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time, fill: NodeWorld.Fill with { MaxAttempts = 1 });
+        IFileMountPoint files = await KnownTreeAsync(world);
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.Fail(ErrorKind.Unavailable)).OnEvery(UnderStoreCall.List, Fault.Fail(ErrorKind.Unavailable));
+
+        await files.RefreshAsync("", world.Deadline);
+
+        foreach (string name in (string[])["d", "d/file", "d/other", "d/sub"])
+        {
+            await Assert.ThrowsAsync<ForebayException>(() => files.ResolveAsync(name, NameDetail.Listed, null, world.Deadline).AsTask());
+        }
+    }
+
+    [Fact]
+    public async Task ASourceThatHangsIsWaitedForOnceAndThenStoodInForAtOnce()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time);
+        IFileMountPoint files = await KnownTreeAsync(world);
+        time.Advance(TimeSpan.FromMinutes(5));
+        TaskCompletionSource released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.StallUntil(released.Task)).OnEvery(UnderStoreCall.List, Fault.StallUntil(released.Task));
+
+        int asked = world.Plan.Calls(UnderStoreCall.List);
+        Task<ResolvedName> first = files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline).AsTask();
+        NodeWorld.Await(() => world.Plan.Calls(UnderStoreCall.List) > asked, "the source is asked");
+        Assert.False(first.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.Equal(7, (await first.WaitAsync(world.Deadline)).Object!.Length);
+        Assert.True((await files.ResolveAsync("d", NameDetail.Listed, null, world.Deadline)).IsDirectory);
+        Assert.Equal(9, (await files.ResolveAsync("d/other", NameDetail.Listed, null, world.Deadline)).Object!.Length);
+        Assert.Equal(3, (await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline)).Entries.Count);
+        released.SetResult();
+    }
+
+    private static async Task<IFileMountPoint> KnownTreeAsync(NodeWorld world)
+    {
+        world.Memory.PutPattern("d/file", 7);
+        world.Memory.PutPattern("d/other", 9);
+        world.Memory.PutPattern("d/sub/below", 5);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        await files.ListDirectoryAsync("", null, 1_000, null, world.Deadline);
+        await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
+        await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline);
+        return files;
+    }
 }
