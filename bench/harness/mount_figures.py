@@ -72,7 +72,7 @@ def m2(bench):
 
 def m3(bench):
     result = Result("hot reads without passthrough: first pass through the worker, then from the kernel's pages")
-    source, mount, local = hot_pair(bench, options=["no_passthrough"])
+    source, mount, local = hot_pair(bench, options=["passthrough=no"])
     peers = [S3fs(bench, source.address, options=["parallel_count=20"]), Rclone(bench, source.address)]
     for peer in peers:
         reading.read_once(peer.directory / "big-00")
@@ -259,7 +259,7 @@ print(passes, stalls[-1], stalls[int(len(stalls) * 0.99)])
 def m9(bench):
     result = Result("kill -9 of the worker every 200 ms under four readers, an upgrade, then kills of the holder")
     source = Source(bench, ["data-%02d:4:268435456", "small/%03d:200:102400"])
-    mount, want = Forebay(bench, source.address, options=["no_passthrough"]), bench.directory("want")
+    mount, want = Forebay(bench, source.address, options=["passthrough=no"]), bench.directory("want")
     (want / "small").mkdir()
     for key in [f"data-{n:02d}" for n in range(4)] + [f"small/{n:03d}" for n in range(200)]:
         subprocess.run(["curl", "-sf", "-o", str(want / key), f"http://{source.address}/data/{key}"], check=True)
