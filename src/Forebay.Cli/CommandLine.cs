@@ -4,6 +4,7 @@ using System.CommandLine.Invocation;
 using Forebay.Cli.Bench;
 using Forebay.Cli.Configuration;
 using Forebay.Cli.Demo;
+using Forebay.Cli.Doctor;
 using Forebay.Cli.Fsck;
 using Forebay.Cli.Mounting;
 using Forebay.Cli.Serve;
@@ -55,6 +56,7 @@ internal static class CommandLine
         root.Subcommands.Add(ConfigCommand.Create());
         root.Subcommands.Add(MountCommand.Create());
         root.Subcommands.Add(UnmountCommand.Create());
+        root.Subcommands.Add(DoctorCommand.Create());
         root.Subcommands.Add(DemoCommand.Create());
         foreach (Command verb in VerbCommands.All)
         {

@@ -42,6 +42,36 @@ public sealed partial class MetricsTests : AdminFixture
     }
 
     [Fact]
+    public void AHistogramNeedsOneBucketMoreThanBoundsAndAMetricOfItsKind()
+    {
+        var sink = new MetricSink();
+        var histogram = new MetricHistogram([1], [2, 3], Sum: 9);
+
+        Assert.Throws<ArgumentException>(() => sink.Add(MetricCatalog.FuseSeconds, new MetricHistogram([1], [2], Sum: 1), "data", "read"));
+        Assert.Throws<ArgumentException>(() => sink.Add(MetricCatalog.FuseRequests, histogram, "data", "read"));
+        Assert.Throws<ArgumentException>(() => sink.Add(MetricCatalog.FuseSeconds, 1, "data", "read"));
+    }
+
+    [Fact]
+    public void EachBucketOfAHistogramHoldsThoseBeforeIt()
+    {
+        var sink = new MetricSink();
+        sink.Add(MetricCatalog.FuseSeconds, new MetricHistogram([0.001, 0.002], [2, 3, 1], Sum: 0.5), "data", "read");
+
+        string text = PrometheusText.Write(sink);
+
+        Assert.EndsWith(
+            "# TYPE forebay_fuse_request_seconds histogram\n"
+            + "forebay_fuse_request_seconds_bucket{mount=\"data\",operation=\"read\",le=\"0.001\"} 2\n"
+            + "forebay_fuse_request_seconds_bucket{mount=\"data\",operation=\"read\",le=\"0.002\"} 5\n"
+            + "forebay_fuse_request_seconds_bucket{mount=\"data\",operation=\"read\",le=\"+Inf\"} 6\n"
+            + "forebay_fuse_request_seconds_sum{mount=\"data\",operation=\"read\"} 0.5\n"
+            + "forebay_fuse_request_seconds_count{mount=\"data\",operation=\"read\"} 6\n",
+            text);
+        Assert.All(text.Split('\n', StringSplitOptions.RemoveEmptyEntries), line => Assert.Matches(Line(), line));
+    }
+
+    [Fact]
     public void TheDocumentationIsTheCatalogue()
     {
         string root = AppContext.BaseDirectory;

@@ -91,6 +91,21 @@ public sealed class AdminClient : IDisposable
     public Task<NodeStatus> GetStatusAsync(CancellationToken cancellationToken)
         => GetAsync("status", AdminJson.Default.NodeStatus, cancellationToken);
 
+    /// <summary><c>GET /metrics</c>, in the Prometheus text format.</summary>
+    public async Task<string> GetMetricsAsync(CancellationToken cancellationToken)
+    {
+        using HttpRequestMessage request = CreateRequest(HttpMethod.Get, "/metrics", body: null, range: null);
+        using HttpResponseMessage response = await SendCoreAsync(request, cancellationToken);
+        try
+        {
+            return await response.Content.ReadAsStringAsync(cancellationToken);
+        }
+        catch (Exception error) when (error is IOException or HttpRequestException)
+        {
+            throw NotReachable(error);
+        }
+    }
+
     /// <summary><c>GET ls</c>, page after page.</summary>
     public async IAsyncEnumerable<ListingEntry> ListAsync(
         string path, bool recursive, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -208,7 +223,7 @@ public sealed class AdminClient : IDisposable
 
     private HttpRequestMessage CreateRequest(HttpMethod method, string target, byte[]? body, RangeHeaderValue? range)
     {
-        var uri = new Uri(Address, $"/api/v1/{target}");
+        var uri = new Uri(Address, target.StartsWith('/') ? target : $"/api/v1/{target}");
         var request = new HttpRequestMessage(method, uri);
         request.Headers.Range = range;
         if (body is not null)

@@ -8,6 +8,9 @@ public static class MetricCatalog
 {
     private static readonly string[] None = [];
     private static readonly string[] Mount = ["mount"];
+    private static readonly string[] Operation = ["mount", "operation"];
+    private static readonly string[] ReadKind = ["mount", "kind"];
+    private static readonly string[] OpenMode = ["mount", "mode"];
     private static readonly string[] Tier = ["tier", "medium"];
 
     /// <summary>Always 1; carries the version.</summary>
@@ -118,6 +121,63 @@ public static class MetricCatalog
     /// <summary>S3 refused signatures.</summary>
     public static readonly MetricDefinition S3AuthenticationFailures = Counter("forebay_s3_authentication_failures_total", "requests", "Requests refused for their credentials or signature.", None);
 
+    /// <summary>Requests of the kernel of a mount.</summary>
+    public static readonly MetricDefinition FuseRequests = Counter("forebay_fuse_requests_total", "requests", "Requests of the kernel that a mount answered, by operation.", Operation);
+
+    /// <summary>Errors told to the kernel of a mount.</summary>
+    public static readonly MetricDefinition FuseErrors = Counter("forebay_fuse_errors_total", "requests", "Requests of the kernel answered with an errno; \"does not exist\" is one.", Operation);
+
+    /// <summary>Latency of a mount.</summary>
+    public static readonly MetricDefinition FuseSeconds = Histogram("forebay_fuse_request_seconds", "seconds", "Time from the read of a request to its answer; what the kernel does itself (passthrough, its caches) is not in it.", Operation);
+
+    /// <summary>Requests worked on of a mount.</summary>
+    public static readonly MetricDefinition FuseOpenRequests = Gauge("forebay_fuse_open_requests", "requests", "Requests of the kernel worked on now.", Mount);
+
+    /// <summary>Bytes read of a mount.</summary>
+    public static readonly MetricDefinition FuseReadBytes = Counter("forebay_fuse_read_bytes_total", "bytes", "Bytes of files read through the worker; reads by passthrough do not pass it.", Mount);
+
+    /// <summary>Reads of a mount.</summary>
+    public static readonly MetricDefinition FuseReads = Counter("forebay_fuse_reads_total", "reads", "Reads through the worker: `hot` at once from a verified cache file, `cold` waited for bytes.", ReadKind);
+
+    /// <summary>Opens of a mount.</summary>
+    public static readonly MetricDefinition FuseOpens = Counter("forebay_fuse_opens_total", "opens", "Opened files: `passthrough` is read by the kernel itself from the cache file, `worker` through the worker.", OpenMode);
+
+    /// <summary>Stale opens of a mount.</summary>
+    public static readonly MetricDefinition FuseStaleOpens = Counter("forebay_fuse_stale_opens_total", "opens", "Opens of a version that was not the current one any more; the kernel looks the name up again.", Mount);
+
+    /// <summary>Passthrough of a mount.</summary>
+    public static readonly MetricDefinition FusePassthrough = Gauge("forebay_fuse_passthrough", "0 or 1", "1 while the kernel takes whole cached files to read itself.", Mount);
+
+    /// <summary>Inodes of a mount.</summary>
+    public static readonly MetricDefinition FuseInodes = Gauge("forebay_fuse_inodes", "inodes", "Files and directories that the kernel may ask for.", Mount);
+
+    /// <summary>Most inodes of a mount.</summary>
+    public static readonly MetricDefinition FuseInodeLimit = Gauge("forebay_fuse_inodes_limit", "inodes", "Most of them (`max_inodes`).", Mount);
+
+    /// <summary>Inode memory of a mount.</summary>
+    public static readonly MetricDefinition FuseInodeBytes = Gauge("forebay_fuse_inode_bytes", "bytes", "Memory of the inode table, which holder and worker share.", Mount);
+
+    /// <summary>Handles of a mount.</summary>
+    public static readonly MetricDefinition FuseHandles = Gauge("forebay_fuse_handles", "handles", "Open files and directories.", Mount);
+
+    /// <summary>Backings of a mount.</summary>
+    public static readonly MetricDefinition FuseBackings = Gauge("forebay_fuse_backings", "files", "Cache files that the kernel holds to read itself, those kept ready included.", Mount);
+
+    /// <summary>Prefetched files of a mount.</summary>
+    public static readonly MetricDefinition FusePrefetchedFiles = Counter("forebay_fuse_prefetched_files_total", "files", "Small files fetched because others of their directory were read.", Mount);
+
+    /// <summary>Prefetched bytes of a mount.</summary>
+    public static readonly MetricDefinition FusePrefetchedBytes = Counter("forebay_fuse_prefetched_bytes_total", "bytes", "Bytes of these files.", Mount);
+
+    /// <summary>Unshowable keys of a mount.</summary>
+    public static readonly MetricDefinition FuseUnshowableKeys = Counter("forebay_fuse_unshowable_keys_total", "keys", "Keys met in listings that are no path; a key counts each time.", Mount);
+
+    /// <summary>Hidden objects of a mount.</summary>
+    public static readonly MetricDefinition FuseHiddenObjects = Counter("forebay_fuse_hidden_objects_total", "objects", "Objects met in listings that a directory of the same name hides; likewise.", Mount);
+
+    /// <summary>Failures of a mount.</summary>
+    public static readonly MetricDefinition FuseFailures = Counter("forebay_fuse_failures_total", "requests", "Requests that failed with EIO, EAGAIN or EACCES; the log says why.", Mount);
+
     /// <summary>All metrics in the order of the documentation.</summary>
     public static IReadOnlyList<MetricDefinition> All { get; } =
     [
@@ -126,6 +186,8 @@ public static class MetricCatalog
         MetadataHits, MetadataMisses, CachedStats, ListingBytes,
         TierQuota, TierUsed, TierObjects, TierEvicted, TierPromoted, TierDemoted, TierCorrupt, TierErrors, TierBypassed, TierHealthy,
         S3Requests, S3SentBytes, S3SendfileBytes, S3Connections, S3ActiveRequests, S3QueuedRequests, S3RefusedRequests, S3AuthenticationFailures,
+        FuseRequests, FuseErrors, FuseSeconds, FuseOpenRequests, FuseReadBytes, FuseReads, FuseOpens, FuseStaleOpens, FusePassthrough,
+        FuseInodes, FuseInodeLimit, FuseInodeBytes, FuseHandles, FuseBackings, FusePrefetchedFiles, FusePrefetchedBytes, FuseUnshowableKeys, FuseHiddenObjects, FuseFailures,
     ];
 
     private static readonly FrozenSet<MetricDefinition> Known = All.ToFrozenSet();
@@ -140,12 +202,14 @@ public static class MetricCatalog
         text.Append("# Metrics\n\n");
         text.Append("`GET /metrics` on the admin address, Prometheus text format. Counters are since process start. Label values are bounded:\n");
         text.Append("mount points, tier directories, operations; never keys. *Stable* names, units and labels stay within a major version.\n\n");
+        text.Append("The worker of a mount answers the same on its control socket (`curl --unix-socket RUNTIME-DIRECTORY/ID.control http://localhost/metrics`; [MOUNT.md](MOUNT.md), Processes),\n");
+        text.Append("with the `forebay_fuse_` metrics; its counters begin anew with each worker.\n\n");
         text.Append("This file is written from `MetricCatalog`; a test keeps them equal.\n\n");
         text.Append("| name | type | unit | labels | stability | meaning |\n|---|---|---|---|---|---|\n");
         foreach (MetricDefinition metric in All)
         {
             string labels = metric.Labels.Count == 0 ? "" : $"`{string.Join("`, `", metric.Labels)}`";
-            string type = metric.Type == MetricType.Counter ? "counter" : "gauge";
+            string type = PrometheusText.WordOf(metric.Type);
             string stability = metric.Stability == MetricStability.Stable ? "stable" : "experimental";
             text.Append($"| `{metric.Name}` | {type} | {metric.Unit} | {labels} | {stability} | {metric.Help} |\n");
         }
@@ -160,4 +224,8 @@ public static class MetricCatalog
     private static MetricDefinition Gauge(
         string name, string unit, string help, string[] labels, MetricStability stability = MetricStability.Stable)
         => new(name, MetricType.Gauge, unit, help, labels, stability);
+
+    private static MetricDefinition Histogram(
+        string name, string unit, string help, string[] labels, MetricStability stability = MetricStability.Stable)
+        => new(name, MetricType.Histogram, unit, help, labels, stability);
 }

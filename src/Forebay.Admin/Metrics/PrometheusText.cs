@@ -13,37 +13,68 @@ internal static class PrometheusText
         var text = new StringBuilder();
         foreach (MetricDefinition metric in MetricCatalog.All)
         {
-            IReadOnlyList<(string[] Labels, double Value)> samples = sink.SamplesOf(metric);
+            IReadOnlyList<MetricSample> samples = sink.SamplesOf(metric);
             if (samples.Count == 0)
             {
                 continue;
             }
 
             text.Append("# HELP ").Append(metric.Name).Append(' ').Append(metric.Help.Replace("\\", "\\\\", StringComparison.Ordinal)).Append('\n');
-            text.Append("# TYPE ").Append(metric.Name).Append(' ').Append(metric.Type == MetricType.Counter ? "counter" : "gauge").Append('\n');
-            foreach ((string[] labels, double value) in samples)
+            text.Append("# TYPE ").Append(metric.Name).Append(' ').Append(WordOf(metric.Type)).Append('\n');
+            foreach (MetricSample sample in samples)
             {
-                text.Append(metric.Name);
-                AppendLabels(text, metric, labels);
-                text.Append(' ').Append(value.ToString("R", CultureInfo.InvariantCulture)).Append('\n');
+                if (sample.Histogram is { } histogram)
+                {
+                    Append(text, metric, sample.Labels, histogram);
+                    continue;
+                }
+
+                Append(text, metric, "", sample.Labels, bound: null, sample.Value);
             }
         }
 
         return text.ToString();
     }
 
-    private static void AppendLabels(StringBuilder text, MetricDefinition metric, string[] labels)
+    /// <summary>The word for a type, here and in the documentation.</summary>
+    public static string WordOf(MetricType type) => type switch
     {
+        MetricType.Counter => "counter",
+        MetricType.Histogram => "histogram",
+        _ => "gauge",
+    };
+
+    /// <summary>The format has each bucket hold those before it too, and the last one everything.</summary>
+    private static void Append(StringBuilder text, MetricDefinition metric, string[] labels, MetricHistogram histogram)
+    {
+        long below = 0;
+        for (int i = 0; i < histogram.Counts.Count; i++)
+        {
+            below += histogram.Counts[i];
+            Append(text, metric, "_bucket", labels, i < histogram.UpperBounds.Count ? Number(histogram.UpperBounds[i]) : "+Inf", below);
+        }
+
+        Append(text, metric, "_sum", labels, bound: null, histogram.Sum);
+        Append(text, metric, "_count", labels, bound: null, below);
+    }
+
+    private static void Append(StringBuilder text, MetricDefinition metric, string suffix, string[] labels, string? bound, double value)
+    {
+        text.Append(metric.Name).Append(suffix);
         for (int i = 0; i < labels.Length; i++)
         {
             text.Append(i == 0 ? '{' : ',').Append(metric.Labels[i]).Append("=\"").Append(Escape(labels[i])).Append('"');
         }
 
-        if (labels.Length > 0)
+        if (bound is not null)
         {
-            text.Append('}');
+            text.Append(labels.Length == 0 ? '{' : ',').Append("le=\"").Append(bound).Append('"');
         }
+
+        text.Append(labels.Length > 0 || bound is not null ? "} " : " ").Append(Number(value)).Append('\n');
     }
+
+    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
     private static string Escape(string value)
         => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);

@@ -157,8 +157,9 @@ internal sealed class EngineMountService : MountService
         try
         {
             await Task.Delay(delay, _time, _ending.Token);
+            MountMetricSource figures = new(_plan.Value.Name, _session!.Statistics, () => _session.OpenRequests, _files!.GetStatus);
             _control = await AdminServer.StartAsync(
-                new AdminServerOptions { Node = _node!, SocketPath = path, AllowAnonymous = true, Time = _time, LoggerFactory = _logs.Value }, _ending.Token);
+                new AdminServerOptions { Node = _node!, SocketPath = path, AllowAnonymous = true, MetricSources = [figures], Time = _time, LoggerFactory = _logs.Value }, _ending.Token);
         }
         catch (OperationCanceledException)
         {
