@@ -107,7 +107,15 @@ internal sealed class SectionTable
         }
     }
 
-    internal void Release(int index) => Interlocked.Decrement(ref _holds[index]);
+    /// <exception cref="InvalidOperationException">Nobody held it: a bug of the caller, which would let bytes leave under their readers.</exception>
+    internal void Release(int index)
+    {
+        if (Interlocked.Decrement(ref _holds[index]) < 0)
+        {
+            Interlocked.Increment(ref _holds[index]);
+            throw new InvalidOperationException("A section of a cache file was released more often than held.");
+        }
+    }
 
     internal bool MayClose(int index) => _mayPunch && Volatile.Read(ref _holds[index]) == 0;
 

@@ -1,7 +1,6 @@
 using Forebay.Caching;
 using Forebay.Core;
 using Forebay.Engine.Metadata;
-using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Engine.Reading;
 
@@ -190,7 +189,7 @@ internal sealed class FileReader : IFileReader
         try
         {
             await fill.WaitAsync(offset, cancellationToken);
-            return SegmentOf(file, fill, offset, maxLength);
+            return fill.SegmentOf(file, offset, maxLength);
         }
         catch (ForebayException e) when (e.Kind is ErrorKind.StaleVersion or ErrorKind.NotFound)
         {
@@ -279,14 +278,6 @@ internal sealed class FileReader : IFileReader
             _streams.Reset();
             Volatile.Write(ref _file, file);
         }
-    }
-
-    private static FileSegment SegmentOf(CacheFile file, RangeFill fill, long offset, long maxLength)
-    {
-        long available = Math.Min(fill.Progress, offset + maxLength);
-        return available <= offset || !file.TryAcquire(out SafeFileHandle? handle)
-            ? default
-            : new FileSegment(handle!, offset, available - offset, file);
     }
 
     private bool TryCopy(FileSegment segment, Span<byte> destination)

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using Forebay.Caching;
 using Forebay.Core;
 using Forebay.Engine.Metadata;
-using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Engine.Reading;
 
@@ -203,7 +202,7 @@ internal sealed class ObjectReader : IObjectReader
         {
             _readAhead.Advance(offset, offset);
             await fill.WaitAsync(offset, cancellationToken);
-            return SegmentOf(file, fill, offset, maxLength);
+            return fill.SegmentOf(file, offset, maxLength);
         }
         catch (ForebayException e) when (e.Kind is ErrorKind.StaleVersion or ErrorKind.NotFound)
         {
@@ -221,26 +220,6 @@ internal sealed class ObjectReader : IObjectReader
             UseFile(null);
             return default;
         }
-    }
-
-    /// <summary>Bytes of a fill under way lie in the file before their pages are committed.</summary>
-    private static FileSegment SegmentOf(CacheFile file, RangeFill fill, long offset, long maxLength)
-    {
-        long available = Math.Min(fill.Progress, offset + maxLength);
-        var range = ByteRange.FromBounds(offset, available);
-        if (available <= offset || !file.TryHold(range, out SafeFileHandle? handle))
-        {
-            return default;
-        }
-
-        if (!file.IsPartial || !fill.HasEnded)
-        {
-            return new FileSegment(handle!, offset, available - offset, file);
-        }
-
-        // The fill's own hold ended, perhaps before this one began: only what the page map shows now is surely there.
-        file.Release(range);
-        return file.TryGetSegment(offset, maxLength, out FileSegment segment) == SegmentStatus.Hit ? segment : default;
     }
 
     /// <summary>False when the disk failed or the file is shorter than it was: the rest is read past the cache.</summary>

@@ -1,5 +1,6 @@
 using Forebay.Core;
 using Forebay.Engine.Loading;
+using Forebay.Testing;
 using Xunit;
 using static Forebay.Engine.Tests.Reading.NodeWorld;
 
@@ -53,6 +54,28 @@ public sealed class PartialReadingTests
         }
 
         Assert.InRange((world.Memory.BytesRead - before) / (double)wanted, 0.70, 0.84);
+        Assert.InRange(world.Tier.UsedBytes, Quota / 2, Quota + (Quota / 100));
+        Assert.Equal(0, world.Tier.CorruptPages);
+    }
+
+    [Fact]
+    public async Task ReadsOfAnOpenFileAtManyPlacesAtOnceHoldWhatTheyRead()
+    {
+        await using NodeWorld world = new(quotaBytes: Quota);
+        ObjectStat stat = world.Memory.PutPattern("large", Length);
+        using IFileReader reader = world.Node.FindFiles("data")!.OpenVersion(stat with { Headers = null }, "request");
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(part => Task.Run(async () =>
+        {
+            byte[] buffer = new byte[1 << 20];
+            for (long offset = part * Quota; offset < (part + 1) * Quota; offset += buffer.Length)
+            {
+                int count = await reader.ReadAsync(offset, buffer, world.Deadline);
+                Assert.Equal(buffer.Length, count);
+                Assert.Equal(-1, InMemoryUnderStore.PatternOf(stat).FirstMismatch(offset, buffer));
+            }
+        })));
+
         Assert.InRange(world.Tier.UsedBytes, Quota / 2, Quota + (Quota / 100));
         Assert.Equal(0, world.Tier.CorruptPages);
     }
