@@ -19,6 +19,9 @@ public sealed record TierOptions
     /// <summary>Absolute path; made if missing; refused when not empty and not a tier directory.</summary>
     public required string Directory { get; init; }
 
+    /// <summary>A small file that is there as long as the directory is in use.</summary>
+    public string MarkerPath => Path.Combine(Directory, TierDirectory.MarkerName);
+
     /// <summary>Most bytes on its disk, index included; a bound, never a reservation. ≥ 16 MiB.</summary>
     public required long QuotaBytes { get; init; }
 

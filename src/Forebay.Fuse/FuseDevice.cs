@@ -76,6 +76,27 @@ public sealed unsafe class FuseDevice : IDisposable, IFuseReplySink
         return Native.Control(_handle, Native.BackingClose, &id) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
+    /// <summary>Asks whether the kernel takes files of a file system from this process at all, by handing one over and taking it back.</summary>
+    /// <param name="path">A regular file there.</param>
+    /// <returns>False too when the file cannot be opened.</returns>
+    public bool TakesFilesLike(string path)
+    {
+        int descriptor = Native.Open(path, Native.OpenCloseOnExec, 0);
+        if (descriptor < 0)
+        {
+            return false;
+        }
+
+        using SafeFileHandle file = new(descriptor, ownsHandle: true);
+        if (OpenBacking(file, out int id) != 0)
+        {
+            return false;
+        }
+
+        CloseBacking(id);
+        return true;
+    }
+
     /// <inheritdoc/>
     public int Send(ReadOnlySpan<byte> head, ReadOnlySpan<byte> body)
     {

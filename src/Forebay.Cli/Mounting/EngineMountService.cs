@@ -91,7 +91,8 @@ internal sealed class EngineMountService : MountService
         _files.Attach(fuse, _session.Notifier);
         _session.Start();
         FuseConnection agreed = await _session.Negotiated;
-        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough;
+        // The kernel agrees in general; the process may lack the right, and a cache directory may lie on a stacked file system.
+        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough && plan.Engine.Tiers.Any(tier => fuse.TakesFilesLike(tier.MarkerPath));
         MountServiceLog.Serving(log, _description.Source, _description.Directory, agreed.Minor, passthrough);
         _ = Task.Run(() => StartControlAsync(log, negotiated is null ? TimeSpan.Zero : ControlDelay));
         return new MountServing(agreed.ToBytes(), passthrough);

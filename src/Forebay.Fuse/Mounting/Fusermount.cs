@@ -15,8 +15,7 @@ internal static unsafe class Fusermount
 
     /// <param name="directory">Where.</param>
     /// <param name="options">Comma-separated.</param>
-    /// <param name="user">Who runs the program, when not the user of this process (needs root).</param>
-    internal static FuseDevice Mount(string directory, string options, string? user = null)
+    internal static FuseDevice Mount(string directory, string options)
     {
         int* pair = stackalloc int[2];
 
@@ -31,11 +30,6 @@ internal static unsafe class Fusermount
         Native.SetDescriptor(ours, Native.SetDescriptorFlags, 1);
 
         ProcessStartInfo start = new(Program) { ArgumentList = { "-o", options, "--", directory } };
-        if (user is not null)
-        {
-            start.UserName = user;
-        }
-
         start.Environment["_FUSE_COMMFD"] = pair[1].ToString(CultureInfo.InvariantCulture);
         (int exitCode, string message) = Run(start);
         if (exitCode != 0)

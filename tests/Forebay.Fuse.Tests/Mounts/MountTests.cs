@@ -107,6 +107,9 @@ public sealed class MountTests
         Assert.Equal(Errno.ENOENT, mount.Device.CloseBacking(123_456));
         Assert.Equal(Errno.EBADF, mount.Device.OpenBacking(new Microsoft.Win32.SafeHandles.SafeFileHandle(1_000_000, ownsHandle: false), out int refused));
         Assert.Equal(0, refused);
+        Assert.True(mount.Device.TakesFilesLike(place["backing"]));
+        Assert.False(mount.Device.TakesFilesLike(place["missing"]));
+        Assert.False(mount.Device.TakesFilesLike("/proc/self"));
     }
 
     [MountFact]
