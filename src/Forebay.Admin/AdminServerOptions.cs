@@ -31,6 +31,9 @@ public sealed record AdminServerOptions
     /// <summary>Host names accepted beside the loopback ones, without port; when listening elsewhere an empty list accepts all.</summary>
     public IReadOnlyList<string> AllowedHosts { get; init; } = [];
 
+    /// <summary>Where the node's data is; null for a worker of a mount, which serves none.</summary>
+    public Func<DataEndpoints>? Endpoints { get; init; }
+
     /// <summary>Further metrics, for instance of the S3 endpoint.</summary>
     public IReadOnlyList<IMetricSource> MetricSources { get; init; } = [];
 
@@ -43,3 +46,9 @@ public sealed record AdminServerOptions
     /// <summary>Where to log.</summary>
     public ILoggerFactory LoggerFactory { get; init; } = NullLoggerFactory.Instance;
 }
+
+/// <summary>Where a node's data is.</summary>
+/// <param name="NodeId">Drawn when the node starts.</param>
+/// <param name="S3">The S3 endpoint as it is bound: its host may stand for all addresses.</param>
+/// <param name="Socket">Path of the local socket that hands out cache files; null when there is none.</param>
+public sealed record DataEndpoints(string NodeId, Uri S3, string? Socket);

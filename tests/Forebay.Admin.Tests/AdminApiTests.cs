@@ -203,6 +203,14 @@ public sealed class AdminApiTests : AdminFixture
     }
 
     [Fact]
+    public async Task WhereTheDataIsIsToldToEverybodyByTheNameTheyAskedBy()
+    {
+        using AdminClient anonymous = new(new Uri($"http://localhost:{Address.Port}"), AdminCredentials.None, TimeProvider.System);
+
+        Assert.Equal(new NodeEndpoints("node-1", "http://localhost:9000", "/run/forebay/node.socket"), await anonymous.GetEndpointsAsync(Soon));
+    }
+
+    [Fact]
     public void ThePageLoadsNothingFromElsewhere()
     {
         foreach (string file in new[] { "page/index.html", "page/page.css", "page/page.js" })

@@ -39,6 +39,7 @@ public abstract class AdminFixture : IAsyncLifetime
                     new SignatureAuthenticator(key => key == AccessKey ? Secret : null, TimeProvider.System),
                 ],
                 NotReadyReason = () => NotReady,
+                Endpoints = () => new DataEndpoints("node-1", new Uri("http://0.0.0.0:9000"), "/run/forebay/node.socket"),
             },
             Soon);
         Client = new AdminClient(Address, new AdminCredentials(Token, null, null), TimeProvider.System);

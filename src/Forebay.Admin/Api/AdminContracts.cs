@@ -7,6 +7,12 @@ namespace Forebay.Admin.Api;
 /// <param name="Api">Version of this API.</param>
 public sealed record VersionInfo(string Version, string Api);
 
+/// <summary>Answer of <c>GET endpoints</c>: how to come to this node's data. It tells addresses only; whoever uses them signs.</summary>
+/// <param name="NodeId">Drawn when the node starts: tells it from another at the same address.</param>
+/// <param name="S3">URL of the S3 endpoint. Where that listens on all addresses, its host is the name by which this node was asked.</param>
+/// <param name="Socket">Path of the local socket that hands out cache files; null when there is none.</param>
+public sealed record NodeEndpoints(string NodeId, string S3, string? Socket);
+
 /// <summary>One page of <c>GET ls</c>.</summary>
 /// <param name="Path">What was listed.</param>
 /// <param name="Entries">Names in UTF-8 byte order.</param>

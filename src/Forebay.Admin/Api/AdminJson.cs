@@ -21,6 +21,7 @@ namespace Forebay.Admin.Api;
 [JsonSerializable(typeof(IReadOnlyList<LoadStatus>))]
 [JsonSerializable(typeof(CacheChange))]
 [JsonSerializable(typeof(VersionInfo))]
+[JsonSerializable(typeof(NodeEndpoints))]
 [JsonSerializable(typeof(Acknowledgement))]
 [JsonSerializable(typeof(LoadBody))]
 [JsonSerializable(typeof(FreeBody))]

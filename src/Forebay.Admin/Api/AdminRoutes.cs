@@ -28,6 +28,7 @@ internal static class AdminRoutes
     public static IReadOnlyList<AdminRoute> All { get; } =
     [
         new("GET", "/api/v1/version", AdminAccess.Authenticated, StatusHandlers.VersionAsync),
+        new("GET", "/api/v1/endpoints", AdminAccess.Open, StatusHandlers.EndpointsAsync),
         new("GET", "/api/v1/status", AdminAccess.Authenticated, StatusHandlers.StatusAsync),
         new("GET", "/api/v1/mounts", AdminAccess.Authenticated, StatusHandlers.MountsAsync),
         new("GET", "/api/v1/ls", AdminAccess.Authenticated, NamespaceHandlers.ListAsync),

@@ -1,5 +1,7 @@
+using System.Net;
 using System.Text;
 using Forebay.Admin.Metrics;
+using Forebay.Core;
 using Forebay.Engine.Status;
 
 namespace Forebay.Admin.Api;
@@ -9,6 +11,22 @@ internal static class StatusHandlers
 {
     public static Task VersionAsync(AdminContext context)
         => context.WriteAsync(new VersionInfo(context.Node.GetStatus().Version, "v1"), AdminJson.Default.VersionInfo);
+
+    public static Task EndpointsAsync(AdminContext context)
+    {
+        if (context.Options.Endpoints?.Invoke() is not { } endpoints)
+        {
+            throw new ForebayException(ErrorKind.NotFound, "This is the worker of a mount: it serves no data over the network.");
+        }
+
+        Uri s3 = endpoints.S3;
+        if (IPAddress.TryParse(s3.Host.Trim('[', ']'), out IPAddress? host) && (host.Equals(IPAddress.Any) || host.Equals(IPAddress.IPv6Any)))
+        {
+            s3 = new UriBuilder(s3) { Host = context.Http.Request.Host.Host }.Uri;
+        }
+
+        return context.WriteAsync(new NodeEndpoints(endpoints.NodeId, s3.GetLeftPart(UriPartial.Authority), endpoints.Socket), AdminJson.Default.NodeEndpoints);
+    }
 
     public static Task StatusAsync(AdminContext context)
         => context.WriteAsync(context.Node.GetStatus(), AdminJson.Default.NodeStatus);

@@ -87,6 +87,10 @@ public sealed class AdminClient : IDisposable
     public Task<VersionInfo> GetVersionAsync(CancellationToken cancellationToken)
         => GetAsync("version", AdminJson.Default.VersionInfo, cancellationToken);
 
+    /// <summary><c>GET endpoints</c>.</summary>
+    public Task<NodeEndpoints> GetEndpointsAsync(CancellationToken cancellationToken)
+        => GetAsync("endpoints", AdminJson.Default.NodeEndpoints, cancellationToken);
+
     /// <summary><c>GET status</c>.</summary>
     public Task<NodeStatus> GetStatusAsync(CancellationToken cancellationToken)
         => GetAsync("status", AdminJson.Default.NodeStatus, cancellationToken);

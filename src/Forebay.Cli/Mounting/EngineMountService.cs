@@ -67,8 +67,15 @@ internal sealed class EngineMountService : MountService
         _node = Node.Open(plan.Engine, _ => CompositionRoot.StoreOf(plan.Mount, plan.Engine.Fill, _time), _time);
         if (checkSource)
         {
-            // A first page of the root: it tells a wrong name, a wrong key and a dead address apart, and is wanted at once anyway.
-            await _node.FindFiles(plan.Name)!.ListDirectoryAsync("", after: null, maxEntries: 1000, requestId: null, cancellationToken);
+            try
+            {
+                // A first page of the root: it tells a wrong name, a wrong key and a dead address apart, and is wanted at once anyway.
+                await _node.FindFiles(plan.Name)!.ListDirectoryAsync("", after: null, maxEntries: 1000, requestId: null, cancellationToken);
+            }
+            catch (ForebayException e) when (plan.Node is not null)
+            {
+                throw plan.Node.Explain(e);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ internal static class MountCommand
 {
     public static Command Create()
     {
-        Argument<string?> source = new("SOURCE") { Description = "URL of a bucket or directory, an absolute directory, or BUCKET:/PATH with -o url=….", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> source = new("SOURCE") { Description = "URL of a bucket or directory, an absolute directory, BUCKET:/PATH with -o url=…, or forebay://HOST:PORT/NAME of a running node.", Arity = ArgumentArity.ZeroOrOne };
         Argument<string?> directory = new("DIR") { Description = "Where to mount it: an empty directory.", Arity = ArgumentArity.ZeroOrOne };
         Option<string[]> options = Repeated("-o", "OPTION,…", "Mount options between commas; docs/MOUNT.md lists them. May be repeated.");
         Option<string[]> caches = Repeated("--cache", "DIR:QUOTA[:MEM|SSD|HDD]", "Cache directory with a bound such as 100Gi, or \"none\". May be repeated.");
@@ -27,22 +27,23 @@ internal static class MountCommand
                 result.AddError("Give SOURCE and DIR, or one of --list and --upgrade DIR.");
             }
         });
-        command.SetAction((parsed, _) =>
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             InvocationConfiguration console = parsed.InvocationConfiguration;
-            return Task.FromResult(
-                parsed.GetValue(list) ? MountListing.Run(parsed.GetValue(format) == OutputFormat.Json, console.Output)
+            return parsed.GetValue(list) ? MountListing.Run(parsed.GetValue(format) == OutputFormat.Json, console.Output)
                 : parsed.GetValue(upgrade) is { } mounted ? UpgradeRunner.Run(mounted, console.Output, console.Error)
-                : MountRunner.Run(
+                : await MountRunner.RunAsync(
                     new MountRequest(
                         parsed.GetValue(source)!, parsed.GetValue(directory)!, parsed.GetValue(options) ?? [], parsed.GetValue(caches) ?? [], parsed.GetValue(foreground), parsed.GetValue(sloppy)),
                     console.Output,
-                    console.Error));
+                    console.Error,
+                    cancellationToken);
         });
         return command.WithExamples(
             "forebay mount s3://bucket/prefix /mnt/data",
             "forebay mount s3://models/llm /mnt/llm -o allow_other,immutable,umask=022 --cache /mnt/nvme/forebay:500Gi",
             "forebay mount bucket:/path /mnt/data -o url=https://oss-cn-hangzhou.aliyuncs.com -o passwd_file=/etc/passwd-oss",
+            "forebay mount forebay://127.0.0.1:9001/models /mnt/models",
             "forebay mount --list --output json");
     }
 

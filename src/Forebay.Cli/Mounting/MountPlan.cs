@@ -13,7 +13,8 @@ namespace Forebay.Cli.Mounting;
 /// <param name="Mount">The mount point and how its source is reached.</param>
 /// <param name="Engine">The whole engine.</param>
 /// <param name="Options">What <c>-o</c> said.</param>
-internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOptions Engine, MountOptions Options)
+/// <param name="Node">The node that it is mounted from; null for a source of its own.</param>
+internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOptions Engine, MountOptions Options, NodeSource? Node)
 {
     private const long LargestQuotaBytes = 10L << 30;
     private const long SmallestQuotaBytes = 64L << 20;
@@ -34,7 +35,8 @@ internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOp
     /// <param name="faults">Everything that is wrong.</param>
     public static MountPlan? Make(string source, MountOptions options, IReadOnlyList<string> caches, Func<string, string?> environment, out IReadOnlyList<string> faults)
     {
-        string? url = MountSource.ToUrl(source, options, out string fault);
+        NodeSource? node = null;
+        string? url = NodeSource.Is(source) ? NodeUrl(source, options, environment, out node, out string fault) : MountSource.ToUrl(source, options, out fault);
         if (url is null)
         {
             faults = [fault];
@@ -55,7 +57,13 @@ internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOp
         }
 
         MountConfiguration mount = configuration.Mounts[0] with { Engine = MountPointOf(configuration.Mounts[0].Engine, options) };
-        IReadOnlyList<TierOptions> tiers = caches is [] ? [DefaultTier(mount, options, environment)] : configuration.Engine.Tiers;
+        if (node is not null)
+        {
+            mount = OfNode(mount, node, environment);
+        }
+
+        // What a node of this machine has is not stored a second time.
+        IReadOnlyList<TierOptions> tiers = caches is not [] ? configuration.Engine.Tiers : node is { IsLocal: true } ? [] : [DefaultTier(mount, options, environment)];
         NodeOptions engine = configuration.Engine with
         {
             MountPoints = [mount.Engine],
@@ -63,8 +71,41 @@ internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOp
             MemoryLimitBytes = options.MemoryLimitBytes,
             Fill = FillOf(configuration.Engine.Fill, options),
         };
-        return new MountPlan(mount.Source.ToString(), mount, engine, options);
+        return new MountPlan(node?.ToString() ?? mount.Source.ToString(), mount, engine, options, node);
     }
+
+    /// <summary>The bucket that a node's mount point is; null with a fault. The node was asked before.</summary>
+    private static string? NodeUrl(string source, MountOptions options, Func<string, string?> environment, out NodeSource? node, out string fault)
+    {
+        node = NodeSource.TryParse(source, out fault);
+        if (node is null)
+        {
+            return null;
+        }
+
+        if (options.Url is not null || options.Region is not null || options.PathStyle is not null || options.Profile is not null)
+        {
+            fault = "url, endpoint, path_style and profile say how a store is reached; a forebay:// source takes none of them.";
+            return null;
+        }
+
+        if (!options.Anonymous && options.PasswordFile is null && KeyOf(environment) is null)
+        {
+            fault = $"{node} needs a key pair of the node: set {NodeSource.AccessKeyVariable} and {NodeSource.SecretKeyVariable}, or give -o passwd_file=PATH, or -o anonymous for a node that takes unsigned requests.";
+            return null;
+        }
+
+        return node.ToBucketUrl() + (options.Anonymous ? "&anonymous=true" : "");
+    }
+
+    private static MountConfiguration OfNode(MountConfiguration mount, NodeSource node, Func<string, string?> environment) => mount with
+    {
+        Engine = mount.Engine with { Source = node.ToString() },
+        Access = mount.Access.Anonymous || KeyOf(environment) is not { } key ? mount.Access : mount.Access with { AccessKeyId = key.Id, SecretAccessKey = key.Secret },
+    };
+
+    private static (string Id, Secret Secret)? KeyOf(Func<string, string?> environment)
+        => environment(NodeSource.AccessKeyVariable) is { Length: > 0 } id && environment(NodeSource.SecretKeyVariable) is { Length: > 0 } secret ? (id, new Secret(secret)) : null;
 
     private static MountPointOptions MountPointOf(MountPointOptions mount, MountOptions options)
     {

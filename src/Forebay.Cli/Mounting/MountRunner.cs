@@ -19,13 +19,31 @@ namespace Forebay.Cli.Mounting;
 /// <param name="Sloppy">Pass over options that are not known.</param>
 internal sealed record MountRequest(string Source, string Directory, IReadOnlyList<string> Options, IReadOnlyList<string> Caches, bool Foreground, bool Sloppy);
 
-/// <summary>The work of <c>forebay mount</c>: everything that can be found wrong without the source is found here, before a process is started.</summary>
+/// <summary>The work of <c>forebay mount</c>: everything that can be found wrong without the source is found here, before a process is started; a node is asked where its data is.</summary>
 internal static class MountRunner
 {
     /// <summary>Mounts; gives the exit code.</summary>
-    public static int Run(MountRequest request, TextWriter output, TextWriter error)
+    public static async Task<int> RunAsync(MountRequest request, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
         MountOptionResult parsed = MountOptionParser.Parse(request.Options, request.Sloppy);
+        if (parsed.Faults.Count == 0 && NodeSource.Is(request.Source) && NodeSource.TryParse(request.Source, out _) is { S3: null } node)
+        {
+            try
+            {
+                request = request with { Source = (await node.ResolveAsync(TimeProvider.System, cancellationToken)).ToArgument() };
+            }
+            catch (ForebayException e)
+            {
+                error.WriteLine($"forebay: {e.Message}");
+                return ExitCode.SourceUnreachable;
+            }
+        }
+
+        return Run(request, parsed, output, error);
+    }
+
+    private static int Run(MountRequest request, MountOptionResult parsed, TextWriter output, TextWriter error)
+    {
         IReadOnlyList<string> faults = [];
         MountPlan? plan = parsed.Faults.Count > 0 ? null : MountPlan.Make(request.Source, parsed.Options, request.Caches, Environment.GetEnvironmentVariable, out faults);
         if (parsed.Options.AllowRoot && ProcessOwner.User != 0)
@@ -70,7 +88,8 @@ internal static class MountRunner
         Dictionary<string, string?> secrets = new(StringComparer.Ordinal);
         if (plan.Options.PasswordFile is { } file)
         {
-            (secrets["AWS_ACCESS_KEY_ID"], secrets["AWS_SECRET_ACCESS_KEY"]) = PasswordFile.Read(file, plan.Mount.Source.Root);
+            bool isNode = plan.Node is not null;
+            (secrets[isNode ? NodeSource.AccessKeyVariable : "AWS_ACCESS_KEY_ID"], secrets[isNode ? NodeSource.SecretKeyVariable : "AWS_SECRET_ACCESS_KEY"]) = PasswordFile.Read(file, plan.Mount.Source.Root);
             secrets["AWS_SESSION_TOKEN"] = null;
         }
 

@@ -13,18 +13,12 @@ internal static class MountSource
     public static string? ToUrl(string source, MountOptions options, out string fault)
     {
         fault = "";
-        if (source.StartsWith("forebay://", StringComparison.Ordinal))
-        {
-            fault = "a mount over a running node (forebay://) is not there yet; mount its source itself.";
-            return null;
-        }
-
         string? url = source.Contains("://", StringComparison.Ordinal) ? source
             : source.StartsWith('/') ? $"file://{string.Join('/', source.Split('/').Select(Uri.EscapeDataString))}"
             : BucketUrl(source);
         if (url is null)
         {
-            fault = $"\"{source}\" is no source; write {SourceUrl.Form}, an absolute directory, or BUCKET:/PATH with -o url=https://HOST.";
+            fault = $"\"{source}\" is no source; write {SourceUrl.Form}, {NodeSource.Form}, an absolute directory, or BUCKET:/PATH with -o url=https://HOST.";
             return null;
         }
 

@@ -51,9 +51,12 @@ internal static class CompositionRoot
             new ConcurrencyGate(gate),
             plan.Time,
             logs.CreateLogger<S3Endpoint>());
+        S3Edge s3 = new(new S3Server(s3Options, endpoint, logs), configuration.S3.Address.ToString());
+        string nodeId = Guid.NewGuid().ToString("N");
         var admin = new AdminServerOptions
         {
             Node = node,
+            Endpoints = () => new DataEndpoints(nodeId, s3.Bound, Socket: null),
             Address = EndPointOf(configuration.Admin.Address),
             Authenticators = AuthenticatorsOf(configuration, plan.Time),
             MetricSources = [new S3MetricSource(endpoint.Counters, gate)],
@@ -63,7 +66,7 @@ internal static class CompositionRoot
         };
         IEdge[] edges =
         [
-            new S3Edge(new S3Server(s3Options, endpoint, logs), configuration.S3.Address.ToString()),
+            s3,
             new AdminEdge(admin, configuration.Admin.Address.ToString()),
         ];
         return new NodeParts(node, edges, async () =>

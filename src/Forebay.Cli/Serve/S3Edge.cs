@@ -13,6 +13,9 @@ internal sealed class S3Edge(S3Server server, string listen) : IEdge
 
     public string Address { get; private set; } = "";
 
+    /// <summary>As it is bound, with the real port; only after <see cref="StartAsync"/>.</summary>
+    public Uri Bound => new(server.Addresses[0]);
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         try

@@ -21,7 +21,6 @@ public sealed class MountSourceTests
     [Theory]
     [InlineData("a b")]
     [InlineData("")]
-    [InlineData("forebay://node:9001/name")]
     public void WhatIsNoSourceIsRefusedWithTheRemedy(string source)
     {
         Assert.Null(MountSource.ToUrl(source, new MountOptions(), out string fault));

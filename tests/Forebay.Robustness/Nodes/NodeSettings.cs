@@ -31,6 +31,8 @@ internal sealed class NodeSettings
 
     public string S3Address { get; set; } = "127.0.0.1:0";
 
+    public string AdminAddress { get; set; } = "127.0.0.1:0";
+
     /// <summary>A mount point over an S3 source that takes any signature.</summary>
     public NodeSettings MountS3(string name, string endpoint, string bucket, params string[] options)
     {
@@ -58,7 +60,7 @@ internal sealed class NodeSettings
         }
 
         text.Append(CacheDirectory is null ? "cache: []\n" : $"cache:\n  - {{ directory: \"{CacheDirectory}\", quota: {CacheQuota} }}\n");
-        text.Append($"s3: {{ address: \"{S3Address}\" }}\nadmin: {{ address: \"127.0.0.1:0\" }}\n");
+        text.Append($"s3: {{ address: \"{S3Address}\" }}\nadmin: {{ address: \"{AdminAddress}\" }}\n");
         Group(text, "fill:", Fill, "  ");
         Group(text, "limits:", Limits, "  ");
         return text.ToString();
