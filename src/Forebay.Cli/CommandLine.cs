@@ -8,6 +8,7 @@ using Forebay.Cli.Doctor;
 using Forebay.Cli.Fsck;
 using Forebay.Cli.Mounting;
 using Forebay.Cli.Serve;
+using Forebay.Cli.Top;
 using Forebay.Cli.Verbs;
 using Forebay.Core;
 
@@ -56,6 +57,7 @@ internal static class CommandLine
         root.Subcommands.Add(ConfigCommand.Create());
         root.Subcommands.Add(MountCommand.Create());
         root.Subcommands.Add(UnmountCommand.Create());
+        root.Subcommands.Add(TopCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         root.Subcommands.Add(DemoCommand.Create());
         foreach (Command verb in VerbCommands.All)

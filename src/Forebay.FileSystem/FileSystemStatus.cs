@@ -42,7 +42,10 @@ public sealed record FileSystemStatus
     /// <summary>Files brought in because others of their directory were read.</summary>
     public required long PrefetchedFiles { get; init; }
 
-    /// <summary>Their bytes.</summary>
+    /// <summary>Those of them that were opened afterwards.</summary>
+    public required long PrefetchedFilesUsed { get; init; }
+
+    /// <summary>Bytes of all of them.</summary>
     public required long PrefetchedBytes { get; init; }
 
     /// <summary>Keys met that are no path (<c>//</c>, <c>.</c>, <c>..</c>, over 255 bytes); a key counts each time it is listed.</summary>

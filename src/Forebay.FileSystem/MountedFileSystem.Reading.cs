@@ -45,6 +45,7 @@ public sealed partial class MountedFileSystem
             return;
         }
 
+        _prefetch.OnOpen(stat);
         request.ReplyOpen(opened);
     }
 

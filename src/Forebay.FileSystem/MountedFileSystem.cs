@@ -94,6 +94,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         ColdReads = _files.ColdReads,
         ReadBytes = _files.ReadBytes,
         PrefetchedFiles = _prefetch.Files,
+        PrefetchedFilesUsed = _prefetch.FilesUsed,
         PrefetchedBytes = _prefetch.Bytes,
         UnshowableKeys = _streams.UnshowableKeys,
         HiddenObjects = _streams.HiddenObjects,

@@ -166,6 +166,9 @@ public static class MetricCatalog
     /// <summary>Prefetched files of a mount.</summary>
     public static readonly MetricDefinition FusePrefetchedFiles = Counter("forebay_fuse_prefetched_files_total", "files", "Small files fetched because others of their directory were read.", Mount);
 
+    /// <summary>Prefetched files of a mount that were wanted.</summary>
+    public static readonly MetricDefinition FusePrefetchedFilesUsed = Counter("forebay_fuse_prefetched_files_used_total", "files", "Of the prefetched files those that were opened afterwards; each counts once.", Mount);
+
     /// <summary>Prefetched bytes of a mount.</summary>
     public static readonly MetricDefinition FusePrefetchedBytes = Counter("forebay_fuse_prefetched_bytes_total", "bytes", "Bytes of these files.", Mount);
 
@@ -187,7 +190,7 @@ public static class MetricCatalog
         TierQuota, TierUsed, TierObjects, TierEvicted, TierPromoted, TierDemoted, TierCorrupt, TierErrors, TierBypassed, TierHealthy,
         S3Requests, S3SentBytes, S3SendfileBytes, S3Connections, S3ActiveRequests, S3QueuedRequests, S3RefusedRequests, S3AuthenticationFailures,
         FuseRequests, FuseErrors, FuseSeconds, FuseOpenRequests, FuseReadBytes, FuseReads, FuseOpens, FuseStaleOpens, FusePassthrough,
-        FuseInodes, FuseInodeLimit, FuseInodeBytes, FuseHandles, FuseBackings, FusePrefetchedFiles, FusePrefetchedBytes, FuseUnshowableKeys, FuseHiddenObjects, FuseFailures,
+        FuseInodes, FuseInodeLimit, FuseInodeBytes, FuseHandles, FuseBackings, FusePrefetchedFiles, FusePrefetchedFilesUsed, FusePrefetchedBytes, FuseUnshowableKeys, FuseHiddenObjects, FuseFailures,
     ];
 
     private static readonly FrozenSet<MetricDefinition> Known = All.ToFrozenSet();

@@ -55,6 +55,7 @@ internal sealed class MountMetricSource(string mount, FuseStatistics statistics,
         sink.Add(MetricCatalog.FuseHandles, files.Handles, mount);
         sink.Add(MetricCatalog.FuseBackings, files.Backings, mount);
         sink.Add(MetricCatalog.FusePrefetchedFiles, files.PrefetchedFiles, mount);
+        sink.Add(MetricCatalog.FusePrefetchedFilesUsed, files.PrefetchedFilesUsed, mount);
         sink.Add(MetricCatalog.FusePrefetchedBytes, files.PrefetchedBytes, mount);
         sink.Add(MetricCatalog.FuseUnshowableKeys, files.UnshowableKeys, mount);
         sink.Add(MetricCatalog.FuseHiddenObjects, files.HiddenObjects, mount);

@@ -18,10 +18,13 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
     private readonly SemaphoreSlim _places = new(options.PrefetchParallelism, options.PrefetchParallelism);
     private readonly CancellationTokenSource _lifetime = new();
     private int _running;
+    private readonly PrefetchedFiles _brought = new();
     private long _files;
     private long _bytes;
 
     internal long Files => Interlocked.Read(ref _files);
+
+    internal long FilesUsed => _brought.Used;
 
     internal long Bytes => Interlocked.Read(ref _bytes);
 
@@ -60,6 +63,9 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
 
         _ = Task.Run(() => DoRunAsync(directory, stat.Key));
     }
+
+    /// <summary>Tells that a file is opened, wherever its bytes are.</summary>
+    internal void OnOpen(ObjectStat stat) => _brought.OnOpen(stat.Key);
 
     public void Dispose()
     {
@@ -123,11 +129,17 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
     {
         try
         {
+            // Before: a reader that goes on in order opens the file while it is being brought.
+            _brought.Add(stat.Key);
             long fetched = await mount.BringAsync(stat, _lifetime.Token);
             if (fetched > 0)
             {
                 Interlocked.Increment(ref _files);
                 Interlocked.Add(ref _bytes, fetched);
+            }
+            else
+            {
+                _brought.Remove(stat.Key);
             }
         }
         catch (ForebayException error)

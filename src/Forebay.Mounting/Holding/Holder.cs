@@ -45,6 +45,8 @@ internal sealed partial class Holder : IDisposable
     private WorkerSlot? _standby;
     private long? _respawnAt;
     private int _unmountRequests;
+    private int _workerRespawns;
+    private int _holderRespawns;
     private bool _told;
     private int? _exitCode;
 
@@ -143,6 +145,8 @@ internal sealed partial class Holder : IDisposable
                     _current.Watch = ProcessWatch.TryOpen(_current.Id);
                     _told = true;
                     TakeLock(TimeSpan.FromSeconds(5));
+                    RegisteredMount? before = _registry.Last(_id);
+                    (_workerRespawns, _holderRespawns) = (before?.WorkerRespawns ?? 0, (before?.HolderRespawns ?? 0) + 1);
                     _log.Info($"holder {Environment.ProcessId} took over {_description} from a holder that ended");
                     Publish();
                     EnsureStandby();
@@ -289,6 +293,8 @@ internal sealed partial class Holder : IDisposable
         Id = _id,
         Name = _description.Name,
         WorkerVersion = _current?.Version ?? "",
+        WorkerRespawns = _workerRespawns,
+        HolderRespawns = _holderRespawns,
     });
 
     private void OnWorkerGone(WorkerSlot worker)
@@ -353,6 +359,7 @@ internal sealed partial class Holder : IDisposable
     private void Replace()
     {
         _respawnAt = null;
+        _workerRespawns++;
         if (_standby is { } standby)
         {
             (_current, _standby) = (standby, null);

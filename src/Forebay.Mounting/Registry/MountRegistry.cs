@@ -107,6 +107,8 @@ public sealed class MountRegistry
             json.WriteBoolean("passthrough", mount.Passthrough);
             json.WriteString("name", mount.Name);
             json.WriteString("workerVersion", mount.WorkerVersion);
+            json.WriteNumber("workerRespawns", mount.WorkerRespawns);
+            json.WriteNumber("holderRespawns", mount.HolderRespawns);
             json.WriteEndObject();
         }
 
@@ -154,6 +156,9 @@ public sealed class MountRegistry
         return mounts;
     }
 
+    /// <summary>An entry as it was last written, whoever lives; null when there is none.</summary>
+    internal RegisteredMount? Last(string id) => TryRead(FileOf(id, "mount"), id);
+
     /// <summary>The mount on exactly this directory; null when there is none.</summary>
     public RegisteredMount? Find(string directory)
         => List().FirstOrDefault(mount => string.Equals(mount.Directory, directory, StringComparison.Ordinal));
@@ -188,6 +193,10 @@ public sealed class MountRegistry
                 Id = id,
                 Name = root.GetProperty("name").GetString()!,
                 WorkerVersion = root.GetProperty("workerVersion").GetString()!,
+
+                // A holder that an upgrade left in place may be older than these.
+                WorkerRespawns = root.TryGetProperty("workerRespawns", out JsonElement workers) ? workers.GetInt32() : 0,
+                HolderRespawns = root.TryGetProperty("holderRespawns", out JsonElement holders) ? holders.GetInt32() : 0,
                 HolderSocket = FileOf(id, "holder"),
                 ControlSocket = FileOf(id, "control"),
             };

@@ -20,6 +20,12 @@ public sealed record RegisteredMount(string Source, string Directory, int Holder
     /// <summary>Socket of the worker: the admin API of this mount.</summary>
     public string ControlSocket { get; init; } = "";
 
+    /// <summary>Workers that took over from one that had died, since it was mounted.</summary>
+    public int WorkerRespawns { get; init; }
+
+    /// <summary>Holders that took over from one that had died, since it was mounted.</summary>
+    public int HolderRespawns { get; init; }
+
     /// <summary>Version of the worker.</summary>
     public string WorkerVersion { get; init; } = "";
 }

@@ -42,7 +42,7 @@ public sealed class MountMetricTests
     private static FileSystemStatus Status => new()
     {
         Inodes = 1, MaxInodes = 2, InodeBytes = 3, Handles = 4, Backings = 5, Passthrough = true, PassthroughOpens = 7, CachedOpens = 8, StaleOpens = 9, HotReads = 10,
-        ColdReads = 11, ReadBytes = 12, PrefetchedFiles = 13, PrefetchedBytes = 14, UnshowableKeys = 15, HiddenObjects = 16, Failures = 17,
+        ColdReads = 11, ReadBytes = 12, PrefetchedFiles = 13, PrefetchedFilesUsed = 6, PrefetchedBytes = 14, UnshowableKeys = 15, HiddenObjects = 16, Failures = 17,
     };
 
     private static byte[] Message(FuseOpcode opcode, ulong unique, uint[] body)

@@ -1,0 +1,141 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using Forebay.Admin;
+using Forebay.Admin.Client;
+using Forebay.Admin.Metrics;
+using Forebay.Admin.Tests;
+using Forebay.Cli.Top;
+using Forebay.Mounting.Registry;
+using Forebay.Testing;
+
+namespace Forebay.Cli.Tests.Top;
+
+public sealed class TopTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task AMountThatDoesNotAnswerIsShownAndHoldsUpNobody()
+    {
+        await using AdminServer server = await StartAsync("good");
+        using Socket deaf = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        deaf.Bind(new UnixDomainSocketEndPoint(_directory["deaf"]));
+        deaf.Listen();
+        using StringWriter output = new();
+        using TopRunner runner = Runner([Mount("good"), Mount("deaf"), Mount("missing")], output);
+
+        int code = await runner.RunAsync(new TopRequest([], TimeSpan.FromMilliseconds(100), Once: true, Json: true), CancellationToken.None);
+
+        Assert.Equal(ExitCode.Success, code);
+        using JsonDocument json = JsonDocument.Parse(output.ToString());
+        JsonElement[] mounts = [.. json.RootElement.GetProperty("mounts").EnumerateArray()];
+        Assert.Equal(
+            [("/mnt/deaf", "silent"), ("/mnt/good", "ok"), ("/mnt/missing", "silent")],
+            mounts.Select(mount => (mount.GetProperty("directory").GetString()!, mount.GetProperty("state").GetString()!)));
+        Assert.True(mounts[1].GetProperty("rates").GetProperty("operationsPerSecond").GetDouble() > 0);
+        Assert.True(mounts[1].GetProperty("workerResidentBytes").GetInt64() > 1 << 20);
+        Assert.Equal(JsonValueKind.Null, mounts[0].GetProperty("rates").ValueKind);
+        AssertDocumented(json.RootElement);
+    }
+
+    [Fact]
+    public async Task WithoutATerminalTablesFollowEachOtherWithoutEscapes()
+    {
+        await using AdminServer server = await StartAsync("good");
+        using CancellationTokenSource stop = new();
+        using StopAtLine output = new(stop, "Z  1 mount", 3);
+        using TopRunner runner = Runner([Mount("good")], output);
+
+        int code = await runner.RunAsync(new TopRequest([], TimeSpan.FromMilliseconds(100), Once: false, Json: false), stop.Token);
+
+        Assert.Equal(ExitCode.Success, code);
+        string text = output.ToString();
+        Assert.DoesNotContain("\x1b", text, StringComparison.Ordinal);
+        Assert.Contains("/mnt/good  s3://good", text, StringComparison.Ordinal);
+        Assert.Contains("  statfs", text, StringComparison.Ordinal);
+        Assert.Contains("respawns: holder 1, worker 3", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ADirectoryThatIsNoMountEndsWithFour()
+    {
+        using StringWriter output = new();
+        using TopRunner runner = Runner([Mount("good")], output);
+
+        Assert.Equal(ExitCode.NotFound, await runner.RunAsync(new TopRequest(["/mnt/other"], TimeSpan.FromSeconds(1), Once: true, Json: false), CancellationToken.None));
+        Assert.Equal("", output.ToString());
+    }
+
+    [Theory]
+    [InlineData("1ms")]
+    [InlineData("2")]
+    [InlineData("2h")]
+    public async Task AnIntervalOutsideItsBoundsIsRefused(string interval)
+    {
+        using StringWriter error = new();
+
+        Assert.Equal(ExitCode.Usage, await CommandLine.RunAsync(["top", "--once", "--interval", interval], TextWriter.Null, error));
+        Assert.Contains("100ms to 1h", error.ToString(), StringComparison.Ordinal);
+    }
+
+    private static void AssertDocumented(JsonElement element)
+    {
+        string documentation = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "docs", "CLI.md"));
+        foreach (JsonElement inner in element.ValueKind == JsonValueKind.Array ? element.EnumerateArray().ToArray() : [])
+        {
+            AssertDocumented(inner);
+        }
+
+        foreach (JsonProperty property in element.ValueKind == JsonValueKind.Object ? element.EnumerateObject().ToArray() : [])
+        {
+            Assert.Contains($"\"{property.Name}\"", documentation, StringComparison.Ordinal);
+            AssertDocumented(property.Value);
+        }
+    }
+
+    private RegisteredMount Mount(string name) => new($"s3://{name}", $"/mnt/{name}", 0, Environment.ProcessId, Passthrough: true)
+    {
+        Id = name,
+        Name = name,
+        ControlSocket = _directory[name],
+        WorkerRespawns = 3,
+        HolderRespawns = 1,
+    };
+
+    private static TopRunner Runner(RegisteredMount[] mounts, TextWriter output)
+        => new(() => mounts, mount => AdminClient.OverSocket(mount.ControlSocket, TimeProvider.System), output, TextWriter.Null, terminalLines: null, TimeProvider.System);
+
+    private Task<AdminServer> StartAsync(string name) => AdminServer.StartAsync(
+        new AdminServerOptions { Node = new FakeNode(), SocketPath = _directory[name], AllowAnonymous = true, MetricSources = [new Busy()] }, CancellationToken.None);
+
+    /// <summary>A session that answers some requests between any two scrapes.</summary>
+    private sealed class Busy : IMetricSource
+    {
+        private int _requests;
+
+        public void Collect(MetricSink sink)
+        {
+            int requests = Interlocked.Add(ref _requests, 100);
+            sink.Add(MetricCatalog.FuseRequests, requests, "m", "statfs");
+            sink.Add(MetricCatalog.FuseErrors, 0, "m", "statfs");
+            sink.Add(MetricCatalog.FuseSeconds, new MetricHistogram([0.001], [requests, 0], 0), "m", "statfs");
+        }
+    }
+
+    /// <summary>Cancels when a text came for the given time.</summary>
+    private sealed class StopAtLine(CancellationTokenSource stop, string text, int times) : StringWriter
+    {
+        public override Task WriteAsync(string? value)
+        {
+            base.Write(value);
+            if (ToString().Split(text).Length > times)
+            {
+                stop.Cancel();
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+}
