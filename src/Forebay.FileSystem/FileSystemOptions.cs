@@ -68,7 +68,7 @@ public enum ObjectAttributes
     Ignore,
 
     /// <summary>
-    /// As the source needs: the first 16 files that are looked up are asked for them. Unless one of them names a mode, owner or group, files are asked for
+    /// As the source needs: the first 16 files that are looked up or listed with attributes are asked for them. Unless one of them names a mode, owner or group, files are asked for
     /// no more (where headers are known for another reason they count); the first file that does turns it to <see cref="Always"/>.
     /// </summary>
     Auto,

@@ -70,7 +70,7 @@ public sealed partial class MountedFileSystem
                 if (SeekKnown(stream, reading.Cookie))
                 {
                     SkipUnshown(stream);
-                    isAnswered = stream.HasEntry || stream.IsAtEnd;
+                    isAnswered = (stream.HasEntry || stream.IsAtEnd) && !(isPlus && _headers.AreWanted(stream));
                 }
 
                 if (isAnswered)
@@ -111,6 +111,12 @@ public sealed partial class MountedFileSystem
                     SkipUnshown(stream);
                 }
                 while (!stream.HasEntry && !stream.IsAtEnd);
+
+                // Twice: what the first files say may make the rest worth asking.
+                for (int i = 0; i < 2 && reading.IsPlus && _headers.AreWanted(stream); i++)
+                {
+                    await _headers.BringAsync(stream, deadline.Token);
+                }
 
                 Answer(request, stream, reading);
             }

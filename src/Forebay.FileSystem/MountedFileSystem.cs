@@ -23,6 +23,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
     private readonly InodeTable _table;
     private readonly AttributeWriter _attributes;
     private readonly AttributeRule _rule;
+    private readonly ListedHeaders _headers;
     private readonly TimeProvider _time;
     private readonly FileSystemFailures _failures;
     private readonly ILogger _logger;
@@ -56,6 +57,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _table = new InodeTable(region, IdentityOf(mount), time.GetUtcNow());
         _attributes = new AttributeWriter(options);
         _rule = new AttributeRule(options.ObjectAttributes);
+        _headers = new ListedHeaders(mount, _rule, time);
         _failures = new FileSystemFailures(logger, time);
         _backings = new Backings(_table, mount, options.MaxIdleBackings, logger);
         _prefetch = new DirectoryPrefetch(mount, options);

@@ -237,6 +237,56 @@ public sealed class MountedFileSystemTests
     }
 
     [Fact]
+    public async Task AListingShowsTheAttributesOfHeadersFromTheFirstOn()
+    {
+        await using var world = new FileSystemWorld();
+        for (int i = 0; i < 300; i++)
+        {
+            world.Memory.Put($"dir/{i:000}", "x", Headers(("mode", "33188")));
+        }
+
+        world.Memory.Put("dir/link", "target", Headers(("mode", "41471")));
+        FuseEntryOut directory = world.Kernel.Walk("dir");
+
+        List<DirectoryEntry> entries = [.. world.Kernel.List(directory.NodeId, plus: true).Where(entry => entry.Name[0] != '.')];
+
+        Assert.Equal(301, entries.Count);
+        Assert.All(entries.Where(entry => entry.Name != "link"), entry => Assert.Equal(FuseMode.File | 0x1A4, entry.Plus.Attr.Mode));
+        Assert.Equal(FuseMode.SymbolicLink | 0x1FF, entries.Single(entry => entry.Name == "link").Plus.Attr.Mode);
+    }
+
+    [Fact]
+    public async Task ASourceWithoutAttributesIsAskedForSixteenFilesOnly()
+    {
+        await using var world = new FileSystemWorld();
+        for (int i = 0; i < 300; i++)
+        {
+            world.Memory.PutPattern($"dir/{i:000}", 10);
+        }
+
+        FuseEntryOut directory = world.Kernel.Walk("dir");
+        long asked = world.Memory.Requests;
+
+        Assert.Equal(302, world.Kernel.List(directory.NodeId, plus: true).Count);
+        Assert.Equal(302, world.Kernel.List(directory.NodeId, plus: true).Count);
+
+        Assert.InRange(world.Memory.Requests - asked, 16, 18);
+    }
+
+    [Fact]
+    public async Task ALinkStaysALinkForASuccessorThatSawOnlyItsListing()
+    {
+        await using var world = new FileSystemWorld();
+        world.Memory.Put("dir/link", "target", Headers(("mode", "41471")));
+        ulong before = world.Kernel.Walk("dir/link").NodeId;
+
+        // What a listing without headers says of the same version.
+        Assert.True(world.FileSystem.Table.TryLookUp(world.Kernel.Walk("dir").NodeId, "link"u8, InodeKind.File, world.Memory.Peek("dir/link")! with { Headers = null }, default, unique: 0, isRepeated: false, out InodeView view));
+
+        Assert.Equal((before, InodeKind.SymbolicLink), (view.NodeId, view.Kind));
+    }
+
+    [Fact]
     public async Task EveryWriteIsRefusedAndNothingIsAsked()
     {
         await using var world = new FileSystemWorld();

@@ -23,6 +23,12 @@ internal static class MountFileSystemOptions
             FileMode = (uint)options.EffectiveFileMode,
             DirectoryMode = (uint)options.EffectiveDirectoryMode,
             ModeMask = (uint)(options.Umask ?? 0),
+            ObjectAttributes = options.ObjectAttributes switch
+            {
+                MountAttributes.Always => ObjectAttributes.Always,
+                MountAttributes.Ignore => ObjectAttributes.Ignore,
+                _ => ObjectAttributes.Auto,
+            },
             Passthrough = options.Passthrough && !options.DirectIo,
             DirectIo = options.DirectIo,
         };

@@ -6,14 +6,19 @@ namespace Forebay.FileSystem;
 /// <summary>Decides whether files are asked for their headers: sources whose objects carry no modes and owners are spared the questions. Thread-safe.</summary>
 internal sealed class AttributeRule(ObjectAttributes rule)
 {
-    private const int Samples = 16;
+    /// <summary>Files whose headers decide.</summary>
+    internal const int Samples = 16;
+
     private int _seen;
     private volatile bool _found = rule == ObjectAttributes.Always;
 
     /// <summary>What to ask for when a name is looked up.</summary>
     internal NameDetail Lookup => rule == ObjectAttributes.Ignore ? NameDetail.Listed
-        : _found || Volatile.Read(ref _seen) < Samples ? NameDetail.Headers
+        : _found || IsLearning ? NameDetail.Headers
         : NameDetail.HeadersIfAsked;
+
+    /// <summary>True until enough headers were seen to know.</summary>
+    internal bool IsLearning => rule == ObjectAttributes.Auto && !_found && Volatile.Read(ref _seen) < Samples;
 
     /// <summary>True when a listing cannot tell what a file shows.</summary>
     internal bool ListingsLack => _found && rule != ObjectAttributes.Ignore;

@@ -39,10 +39,11 @@ internal sealed unsafe partial class InodeTable
         return isSame;
     }
 
-    private bool IsSame(int index, InodeKind kind, ObjectStat? stat, in Payload payload)
+    private bool IsSame(int index, InodeKind kind, bool isFromHeaders, ObjectStat? stat, in Payload payload)
     {
+        // A listing cannot tell a link from a file: what the headers of the same version said stays true.
         InodeSlot* slot = At(index);
-        return slot->Kind == (byte)kind
+        return (slot->Kind == (byte)kind || (!isFromHeaders && kind == InodeKind.File && slot->Kind == (byte)InodeKind.SymbolicLink))
             && (stat is null
                 || (slot->Size == stat.Length && slot->TokenForm == (byte)payload.Form && slot->TokenLength == payload.Token.Length
                     && HasContent(slot, slot->NameLength, payload.Token)));

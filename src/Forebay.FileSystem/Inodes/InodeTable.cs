@@ -109,7 +109,7 @@ internal sealed unsafe partial class InodeTable
             ulong inode = HashOf(directory->Inode, name);
             int index = FindName(parent, inode, name);
             using Payload payload = new(name, stat);
-            if (index != 0 && !IsSame(index, kind, stat, payload))
+            if (index != 0 && !IsSame(index, kind, attributes.AreFromHeaders, stat, payload))
             {
                 MakeOutdated(index, inode);
                 index = 0;

@@ -25,6 +25,7 @@ internal static class MountOptionTable
         Octal("mask", "not set", "The same as `umask`.", (o, v) => o with { Umask = v }),
         Octal("file_mode", "`0640`", "Permission bits of files that say none themselves.", (o, v) => o with { FileMode = v }),
         Octal("dir_mode", "`0750`", "Permission bits of directories that say none themselves.", (o, v) => o with { DirectoryMode = v }),
+        Choice("object_attributes", "`auto`", "auto, always, ignore", "Whether mode, owner, group and time count that s3fs, ossfs or rclone wrote into headers of objects (`x-amz-meta-mode`…). Listings lack them, so each file costs a question; `auto` asks a few files and goes on if one names a mode or owner.", ObjectAttributesOf),
         Flag("noatime", "on", "Reads change no access time; objects have none.", (o, v) => o with { NoAccessTime = v }),
         Seconds("attr_timeout", "as long as the metadata is believed", "Longest time the kernel keeps attributes; never longer than the default.", (o, v) => o with { AttributeTimeout = v }),
         Seconds("entry_timeout", "as long as the metadata is believed", "Longest time the kernel keeps names; never longer than the default.", (o, v) => o with { EntryTimeout = v }),
@@ -180,6 +181,9 @@ internal static class MountOptionTable
             fault = $"{name} needs one of {words}.";
             return value is null ? null : set(options, value);
         });
+
+    private static MountOptions? ObjectAttributesOf(MountOptions options, string value)
+        => Enum.TryParse(value, ignoreCase: true, out MountAttributes attributes) && !char.IsAsciiDigit(value[0]) ? options with { ObjectAttributes = attributes } : null;
 
     private static MountOptions? LogLevelOf(MountOptions options, string value) => value.ToLowerInvariant() switch
     {

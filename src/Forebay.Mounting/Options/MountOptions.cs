@@ -1,5 +1,18 @@
 namespace Forebay.Mounting.Options;
 
+/// <summary>Whether mode, owner, group and time in headers of objects count.</summary>
+public enum MountAttributes
+{
+    /// <summary>If the first files name a mode or owner.</summary>
+    Auto,
+
+    /// <summary>For every file.</summary>
+    Always,
+
+    /// <summary>Never.</summary>
+    Ignore,
+}
+
 /// <summary>How much the processes of a mount log; the names are those of the usual log levels.</summary>
 public enum MountLogLevel
 {
@@ -134,6 +147,9 @@ public sealed record MountOptions
 
     /// <summary>File with the key pair; its content never leaves it but for the worker's environment.</summary>
     public string? PasswordFile { get; init; }
+
+    /// <summary>Whether attributes in headers of objects count.</summary>
+    public MountAttributes ObjectAttributes { get; init; } = MountAttributes.Auto;
 
     /// <summary>How much is logged.</summary>
     public MountLogLevel LogLevel { get; init; } = MountLogLevel.Warning;
