@@ -208,37 +208,30 @@ public sealed class FuseSession : IAsyncDisposable
         int maxWrite = _predecessor?.MaxWriteBytes ?? _options.Connection.MaxWriteBytes;
         int size = Math.Max(8192, maxWrite + 4096);
         int thread = Native.ThreadId();
-        byte* buffer = (byte*)NativeMemory.AlignedAlloc((nuint)size, 4096);
-        try
+        using FuseRequestMemory memory = new(size);
+        while (!_stopping)
         {
-            while (!_stopping)
+            Volatile.Write(ref _reading[slot], thread);
+            int count = _device.Receive(memory.Address, size);
+            Volatile.Write(ref _reading[slot], 0);
+            if (count >= 0)
             {
-                Volatile.Write(ref _reading[slot], thread);
-                int count = _device.Receive(buffer, size);
-                Volatile.Write(ref _reading[slot], 0);
-                if (count >= 0)
-                {
-                    _dispatcher.Dispatch(new ReadOnlySpan<byte>(buffer, count));
-                    continue;
-                }
-
-                if (-count is Errno.EINTR or Errno.EAGAIN or Errno.ENOENT)
-                {
-                    continue;
-                }
-
-                if (-count is Errno.ENODEV or Errno.ECONNABORTED)
-                {
-                    _unmounted = true;
-                    return;
-                }
-
-                throw new ForebayException(ErrorKind.Unavailable, $"Reading from the FUSE device failed: {Marshal.GetPInvokeErrorMessage(-count)}.");
+                _dispatcher.Dispatch(new ReadOnlySpan<byte>(memory.Address, count));
+                continue;
             }
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(buffer);
+
+            if (-count is Errno.EINTR or Errno.EAGAIN or Errno.ENOENT)
+            {
+                continue;
+            }
+
+            if (-count is Errno.ENODEV or Errno.ECONNABORTED)
+            {
+                _unmounted = true;
+                return;
+            }
+
+            throw new ForebayException(ErrorKind.Unavailable, $"Reading from the FUSE device failed: {Marshal.GetPInvokeErrorMessage(-count)}.");
         }
     }
 

@@ -48,6 +48,12 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Unmount(string target, int flags);
 
+    [LibraryImport("libc", EntryPoint = "mlock")]
+    internal static partial int LockMemory(void* address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "munlock")]
+    internal static partial int UnlockMemory(void* address, nuint length);
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     internal static partial uint EffectiveUserId();
 

@@ -9,20 +9,31 @@ namespace Forebay.Robustness.Mounts;
 public sealed class FailoverTests(ITestOutputHelper output)
 {
     private static readonly string[] Readers = ["sequential", "random", "mapped", "small"];
+    private static readonly string Scripts = Path.Combine(Repository.Root, "tests", "Forebay.Robustness", "Mounts");
 
     /// <summary>Seconds of each part; the figure of the record is taken with 60.</summary>
     private static int Seconds => int.TryParse(Environment.GetEnvironmentVariable("FOREBAY_FAILOVER_SECONDS"), CultureInfo.InvariantCulture, out int seconds) ? seconds : 10;
 
     [MountFact]
-    public Task KilledWorkersCostReadersOfLargeFilesNoErrorAndNoByte() => KillWorkersAsync([.. Readers.Where(kind => kind != "small")]);
+    public async Task ARequestThatADyingWorkerTakesIsAnsweredByTheNextOne()
+    {
+        // Without a page of its own under each thread's first request, two of three of these were EIO.
+        const int Kills = 15;
+        using MountedDirectory mount = new();
+        Directory.CreateDirectory(mount["source"]);
+        await mount.MustMountAsync($"file://{mount["source"]}", "-o", "threads=8");
 
-    [Fact(Skip = "known defect: about one run in six the first listing or open of small files after a kill gets EIO from the kernel, without a word of the worker; the cause is not found")]
-    public Task KilledWorkersCostReadersOfSmallFilesNoErrorAndNoByte() => KillWorkersAsync(Readers);
+        Finished kills = await mount.ShellAsync($"python3 {Path.Combine(Scripts, "late_kill.py")} {mount.MountPoint} {mount["run"]} {Kills}");
 
-    private async Task KillWorkersAsync(string[] kinds)
+        Assert.True(kills.Code == 0, kills.Text + mount.Log);
+        Assert.Equal($"{{\"ENOENT\": {Kills}}}", kills.Output.Trim());
+    }
+
+    [MountFact]
+    public async Task KilledWorkersCostReadersNoErrorAndNoByte()
     {
         using MountedDirectory mount = await MountAsync();
-        int kills = await UnderReadersAsync(mount, kinds, async stop =>
+        int kills = await UnderReadersAsync(mount, async stop =>
         {
             int count = 0;
             while (!stop.IsCancellationRequested)
@@ -46,7 +57,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
     public async Task KilledHoldersCostNoErrorAndNoByte()
     {
         using MountedDirectory mount = await MountAsync();
-        int kills = await UnderReadersAsync(mount, Readers, async stop =>
+        int kills = await UnderReadersAsync(mount, async stop =>
         {
             int count = 0;
             HashSet<int> holders = [];
@@ -74,7 +85,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
     {
         using MountedDirectory mount = await MountAsync();
         ListedMount before = await mount.ListedAsync();
-        int upgrades = await UnderReadersAsync(mount, Readers, async stop =>
+        int upgrades = await UnderReadersAsync(mount, async stop =>
         {
             int count = 0;
             while (!stop.IsCancellationRequested)
@@ -137,13 +148,13 @@ public sealed class FailoverTests(ITestOutputHelper output)
         return mount;
     }
 
-    private async Task<int> UnderReadersAsync(MountedDirectory mount, string[] kinds, Func<CancellationToken, Task<int>> trouble)
+    private async Task<int> UnderReadersAsync(MountedDirectory mount, Func<CancellationToken, Task<int>> trouble)
     {
-        string script = Path.Combine(Repository.Root, "tests", "Forebay.Robustness", "Mounts", "reader.py");
+        string script = Path.Combine(Scripts, "reader.py");
         List<Process> readers = [];
-        for (int i = 0; i < kinds.Length; i++)
+        for (int i = 0; i < Readers.Length; i++)
         {
-            readers.Add(mount.Start("python3", script, kinds[i], mount.MountPoint, mount["source"], mount["stop"], i.ToString(CultureInfo.InvariantCulture)));
+            readers.Add(mount.Start("python3", script, Readers[i], mount.MountPoint, mount["source"], mount["stop"], i.ToString(CultureInfo.InvariantCulture)));
         }
 
         Task<string>[] outputs = [.. readers.Select(reader => reader.StandardOutput.ReadToEndAsync())];
