@@ -37,6 +37,9 @@ public sealed record AdminServerOptions
     /// <summary>Further metrics, for instance of the S3 endpoint.</summary>
     public IReadOnlyList<IMetricSource> MetricSources { get; init; } = [];
 
+    /// <summary>The access log of a mount; null where there is none.</summary>
+    public IAccessLogSwitch? AccessLog { get; init; }
+
     /// <summary>Null when the node serves, else why not; asked by <c>/readyz</c>.</summary>
     public Func<string?> NotReadyReason { get; init; } = static () => null;
 

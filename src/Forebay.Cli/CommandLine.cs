@@ -58,6 +58,7 @@ internal static class CommandLine
         root.Subcommands.Add(MountCommand.Create());
         root.Subcommands.Add(UnmountCommand.Create());
         root.Subcommands.Add(TopCommand.Create());
+        root.Subcommands.Add(AccessLogCommand.Create());
         root.Subcommands.Add(DoctorCommand.Create());
         root.Subcommands.Add(DemoCommand.Create());
         foreach (Command verb in VerbCommands.All)

@@ -37,10 +37,12 @@ public sealed partial class MountedFileSystem
 
         if (_mount.TryResolve(path, _rule.Lookup, out ResolvedName answer))
         {
+            Note(request, AccessSource.Hot, name);
             ReplyResolved(request, parent, name, path, answer);
             return;
         }
 
+        Note(request, AccessSource.Cold, name);
         _ = LookupColdAsync(request, parent, name.ToArray(), directory, path);
     }
 
@@ -227,6 +229,7 @@ public sealed partial class MountedFileSystem
 
         var absent = default(FuseEntryOut);
         absent.SetValidity(validity, TimeSpan.Zero);
+        NoteAbsent(request);
         request.ReplyEntry(absent);
     }
 

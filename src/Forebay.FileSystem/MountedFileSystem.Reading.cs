@@ -46,6 +46,7 @@ public sealed partial class MountedFileSystem
         }
 
         _prefetch.OnOpen(stat);
+        Note(request, (opened.Flags & (uint)FuseOpenFlags.Passthrough) != 0 ? AccessSource.Passthrough : AccessSource.Worker);
         request.ReplyOpen(opened);
     }
 
@@ -76,6 +77,7 @@ public sealed partial class MountedFileSystem
 
         if (reader.TryGetSegment(offset, size, out FileSegment segment))
         {
+            Note(request, AccessSource.Hot, offset, size);
             int errno = request.TryReplyFile(segment.File!, segment.Offset, size);
             segment.Dispose();
             if (errno == 0)
@@ -88,6 +90,7 @@ public sealed partial class MountedFileSystem
             reader.ReportUnreadable();
         }
 
+        Note(request, AccessSource.Cold, offset, size);
         _ = ReadColdAsync(request, file, reader, offset, size);
     }
 

@@ -64,6 +64,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _files = new OpenFiles(mount, _table, options.MaxWaitingReads);
         _streams = new DirectoryStreams(mount, _table, time);
         _surveys = new NameSurveys(mount, time);
+        AccessLog = new AccessLog(time);
         mount.WatchForgotten(OnForgotten);
     }
 
@@ -118,6 +119,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _prefetch.Dispose();
         _files.Dispose();
         _backings.Dispose();
+        AccessLog.Dispose();
     }
 
     internal void Connect(IKernelCache kernel)

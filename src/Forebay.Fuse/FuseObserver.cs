@@ -23,7 +23,16 @@ public abstract class FuseObserver
 /// <param name="ReplyBytes">Bytes of the answer without its header.</param>
 /// <param name="Elapsed">From the read of the request to the answer.</param>
 /// <param name="IsRepeated">The request was sent again after a resend.</param>
-public readonly record struct FuseCompletion(FuseOpcode Opcode, ulong NodeId, uint Pid, int Errno, int ReplyBytes, TimeSpan Elapsed, bool IsRepeated);
+/// <param name="Note">What the file system noted about it.</param>
+public readonly record struct FuseCompletion(FuseOpcode Opcode, ulong NodeId, uint Pid, int Errno, int ReplyBytes, TimeSpan Elapsed, bool IsRepeated, FuseRequestNote Note);
+
+/// <summary>What a file system notes about a request for the observer; kept until the answer, by reference where it is text.</summary>
+/// <param name="Name">Name in the directory that the request is about, or null.</param>
+/// <param name="Offset">First byte asked for.</param>
+/// <param name="Bytes">Bytes asked for.</param>
+/// <param name="Source">Where the answer comes from, or null.</param>
+/// <param name="Errno">Errno that an answer without one stands for: "does not exist" is told as an entry without inode. 0 for none.</param>
+public readonly record struct FuseRequestNote(string? Name, long Offset, int Bytes, string? Source, int Errno = 0);
 
 /// <summary>A fault of a session.</summary>
 /// <param name="Kind">Which kind.</param>

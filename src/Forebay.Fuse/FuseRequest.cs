@@ -49,6 +49,12 @@ public readonly partial struct FuseRequest : IEquatable<FuseRequest>
     /// <summary>Canceled when the caller got a signal or the mount is gone. Made when first asked for; do not keep it beyond the answer.</summary>
     public CancellationToken Token => Live.TokenOf(_serial);
 
+    /// <summary>What was noted about the request; nothing at first. For <see cref="FuseCompletion.Note"/>, before the answer.</summary>
+    public FuseRequestNote Noted => Live.Note;
+
+    /// <summary>Notes something about the request, in place of what was noted before.</summary>
+    public void Note(in FuseRequestNote note) => Live.Note = note;
+
     private FuseRequestContext Live
     {
         get

@@ -42,8 +42,14 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
             MaxBackground = 64,
             MaxStackDepth = passthrough ? 1 : 0,
         };
-        _dispatcher = new FuseDispatcher(fileSystem, new FuseConnectionOptions(), connection, this, observer: null);
+        _dispatcher = new FuseDispatcher(fileSystem, new FuseConnectionOptions(), connection, this, new NotingObserver(fileSystem));
         fileSystem.Connect(this);
+    }
+
+    /// <summary>As a worker's.</summary>
+    private sealed class NotingObserver(MountedFileSystem fileSystem) : FuseObserver
+    {
+        public override void Completed(in FuseCompletion completion) => fileSystem.Note(completion);
     }
 
     public bool HasPassthrough { get; }

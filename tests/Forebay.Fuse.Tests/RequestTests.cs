@@ -278,7 +278,38 @@ public sealed class RequestTests : IDisposable
         Assert.Equal(80, _kernel.Dispatcher.Statistics[FuseOpcode.StatFs].ReplyBytes);
     }
 
+    [Fact]
+    public void WhatIsNotedAboutARequestReachesTheObserverAndNotTheNextRequest()
+    {
+        FuseRequestNote note = new("name", 1, 2, "here", Errno.ENOENT);
+        bool isFirst = true;
+        _fileSystem.OnGetAttr = request =>
+        {
+            if (isFirst)
+            {
+                request.Note(note);
+            }
+
+            isFirst = false;
+            request.ReplyError(Errno.ESTALE);
+        };
+        Noting observer = new();
+        _kernel.Dispatcher.Observer = observer;
+
+        _kernel.Ask<FuseGetAttrIn>(FuseOpcode.GetAttr, 1, default);
+        _kernel.Ask<FuseGetAttrIn>(FuseOpcode.GetAttr, 1, default);
+
+        Assert.Equal([note, default], observer.Notes);
+    }
+
     public void Dispose() => _kernel.Dispose();
+
+    private sealed class Noting : FuseObserver
+    {
+        internal List<FuseRequestNote> Notes { get; } = [];
+
+        public override void Completed(in FuseCompletion completion) => Notes.Add(completion.Note);
+    }
 
     private sealed class QuietFileSystem(Microsoft.Win32.SafeHandles.SafeFileHandle file) : FuseFileSystem
     {

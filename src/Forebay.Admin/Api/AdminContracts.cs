@@ -116,6 +116,16 @@ public sealed record PathBody
     public string? Path { get; init; }
 }
 
+/// <summary>Body of <c>POST access-log</c>.</summary>
+public sealed record AccessLogBody
+{
+    /// <summary>Switch it on or off.</summary>
+    public bool? On { get; init; }
+
+    /// <summary>Absolute path of the file; null for the usual one.</summary>
+    public string? File { get; init; }
+}
+
 /// <summary>Answer of <c>DELETE loads/{id}</c> and <c>POST refresh</c>: it was done.</summary>
 /// <param name="Done">True.</param>
 public sealed record Acknowledgement(bool Done);

@@ -26,6 +26,8 @@ namespace Forebay.Admin.Api;
 [JsonSerializable(typeof(LoadBody))]
 [JsonSerializable(typeof(FreeBody))]
 [JsonSerializable(typeof(PathBody))]
+[JsonSerializable(typeof(AccessLogBody))]
+[JsonSerializable(typeof(AccessLogStatus))]
 [JsonSerializable(typeof(ErrorBody))]
 public sealed partial class AdminJson : JsonSerializerContext;
 

@@ -43,6 +43,8 @@ internal static class AdminRoutes
         new("POST", "/api/v1/pin", AdminAccess.Authenticated, CacheHandlers.PinAsync),
         new("POST", "/api/v1/unpin", AdminAccess.Authenticated, CacheHandlers.UnpinAsync),
         new("POST", "/api/v1/refresh", AdminAccess.Authenticated, CacheHandlers.RefreshAsync),
+        new("GET", "/api/v1/access-log", AdminAccess.Authenticated, AccessLogHandlers.StatusAsync),
+        new("POST", "/api/v1/access-log", AdminAccess.Authenticated, AccessLogHandlers.SwitchAsync),
         new("GET", "/api/v1/openapi.json", AdminAccess.Open, StatusHandlers.OpenApiAsync),
         new("GET", "/metrics", AdminAccess.OpenOnLoopback, StatusHandlers.MetricsAsync),
         new("GET", "/healthz", AdminAccess.Open, StatusHandlers.HealthAsync),

@@ -170,6 +170,14 @@ public sealed class AdminClient : IDisposable
     public Task RefreshAsync(string path, CancellationToken cancellationToken)
         => PostAsync("refresh", new PathBody { Path = path }, AdminJson.Default.PathBody, AdminJson.Default.Acknowledgement, cancellationToken);
 
+    /// <summary><c>GET access-log</c>; only mounts have one.</summary>
+    public Task<AccessLogStatus> GetAccessLogAsync(CancellationToken cancellationToken)
+        => GetAsync("access-log", AdminJson.Default.AccessLogStatus, cancellationToken);
+
+    /// <summary><c>POST access-log</c>.</summary>
+    public Task<AccessLogStatus> SwitchAccessLogAsync(bool on, string? file, CancellationToken cancellationToken)
+        => PostAsync("access-log", new AccessLogBody { On = on, File = file }, AdminJson.Default.AccessLogBody, AdminJson.Default.AccessLogStatus, cancellationToken);
+
     /// <summary><c>GET objects</c>: copies the bytes of one object to a stream and checks their number.</summary>
     /// <param name="path">The object.</param>
     /// <param name="destination">Gets the bytes; not flushed.</param>

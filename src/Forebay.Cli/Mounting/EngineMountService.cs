@@ -33,6 +33,7 @@ internal sealed class EngineMountService : MountService
     private MountedFileSystem? _files;
     private FuseSession? _session;
     private AdminServer? _control;
+    private MountAccessLog? _accessLog;
 
     /// <summary>Takes a mount on; nothing is opened yet.</summary>
     public EngineMountService(MountDescription description, SafeFileHandle memory)
@@ -92,8 +93,9 @@ internal sealed class EngineMountService : MountService
         {
             Threads = plan.Options.Threads,
             Connection = new FuseConnectionOptions { Passthrough = plan.Options.Passthrough, ExplicitInvalidation = true },
-            Observer = new SessionObserver(log, answered),
+            Observer = new SessionObserver(log, answered, _files),
         };
+        BeginAccessLog(plan, log);
         _session = new FuseSession(fuse, _files, options, negotiated);
         _files.Attach(fuse, _session.Notifier);
         _session.Start();
@@ -159,6 +161,22 @@ internal sealed class EngineMountService : MountService
             ?? throw new ForebayException(ErrorKind.InvalidArgument, string.Join(' ', faults));
     }
 
+    private void BeginAccessLog(MountPlan plan, ILogger log)
+    {
+        MountRegistry registry = new(_description.RuntimeDirectory);
+        string id = MountRegistry.IdOf(_description.Directory);
+        _accessLog = new MountAccessLog(_files!.AccessLog, registry.FileOf(id, "access"), registry.FileOf(id, "access.log"));
+        try
+        {
+            _accessLog.Begin(plan.Options.AccessLogFile);
+        }
+        catch (Exception e) when (e is ForebayException or IOException or UnauthorizedAccessException)
+        {
+            // A log that cannot be written must not cost the mount.
+            MountServiceLog.NoAccessLog(log, e.Message);
+        }
+    }
+
     private async Task StartControlAsync(ILogger log, TimeSpan delay)
     {
         string path = new MountRegistry(_description.RuntimeDirectory).FileOf(MountRegistry.IdOf(_description.Directory), "control");
@@ -167,7 +185,7 @@ internal sealed class EngineMountService : MountService
             await Task.Delay(delay, _time, _ending.Token);
             MountMetricSource figures = new(_plan.Value.Name, _session!.Statistics, () => _session.OpenRequests, _files!.GetStatus);
             _control = await AdminServer.StartAsync(
-                new AdminServerOptions { Node = _node!, SocketPath = path, AllowAnonymous = true, MetricSources = [figures], Time = _time, LoggerFactory = _logs.Value }, _ending.Token);
+                new AdminServerOptions { Node = _node!, SocketPath = path, AllowAnonymous = true, MetricSources = [figures], AccessLog = _accessLog, Time = _time, LoggerFactory = _logs.Value }, _ending.Token);
         }
         catch (OperationCanceledException)
         {
@@ -187,13 +205,14 @@ internal sealed class EngineMountService : MountService
         _ => LogDetail.Error,
     };
 
-    /// <summary>Logs faults, and tells once that a request was answered.</summary>
-    private sealed class SessionObserver(ILogger log, Action answered) : FuseObserver
+    /// <summary>Logs faults and, when that is switched on, requests; tells once that one was answered.</summary>
+    private sealed class SessionObserver(ILogger log, Action answered, MountedFileSystem files) : FuseObserver
     {
         private int _told;
 
         public override void Completed(in FuseCompletion completion)
         {
+            files.Note(completion);
             if (Volatile.Read(ref _told) == 0 && Interlocked.Exchange(ref _told, 1) == 0)
             {
                 answered();

@@ -53,6 +53,12 @@ internal static class MountRunner
             plan = null;
         }
 
+        if (parsed.Options.AccessLogFile is { } log && !Directory.Exists(Path.GetDirectoryName(log)))
+        {
+            faults = [.. faults, $"access_log: the directory of {log} is not there; make it first."];
+            plan = null;
+        }
+
         foreach (string fault in parsed.Faults.Concat(faults))
         {
             error.WriteLine($"forebay: {fault}");

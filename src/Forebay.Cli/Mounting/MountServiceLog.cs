@@ -17,4 +17,7 @@ internal static partial class MountServiceLog
 
     [LoggerMessage(EventId = 4003, Level = LogLevel.Warning, Message = "{Requests} requests were not answered before the worker ended; the kernel sends them to the next one")]
     public static partial void LeftBehind(ILogger log, int requests);
+
+    [LoggerMessage(EventId = 4004, Level = LogLevel.Warning, Message = "the access log stays off: {Why}")]
+    public static partial void NoAccessLog(ILogger log, string why);
 }

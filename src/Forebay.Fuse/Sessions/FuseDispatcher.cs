@@ -327,7 +327,7 @@ public sealed partial class FuseDispatcher : IDisposable
 
         if (Observer is { } observer)
         {
-            observer.Completed(new FuseCompletion(opcode, context.Header.NodeId, context.Header.Pid, errno, bodyBytes, Stopwatch.GetElapsedTime(0, elapsed), context.IsRepeated));
+            observer.Completed(new FuseCompletion(opcode, context.Header.NodeId, context.Header.Pid, errno, bodyBytes, Stopwatch.GetElapsedTime(0, elapsed), context.IsRepeated, context.Note));
         }
 
         context.Leave();

@@ -25,6 +25,8 @@ internal sealed class FuseRequestContext(FuseDispatcher dispatcher)
 
     internal long StartTimestamp { get; private set; }
 
+    internal FuseRequestNote Note { get; set; }
+
     internal bool IsRepeated => (_header.Unique & RepeatedBit) != 0;
 
     internal bool IsInterrupted => Volatile.Read(ref _interrupted);
@@ -38,6 +40,7 @@ internal sealed class FuseRequestContext(FuseDispatcher dispatcher)
             _holds = 2;
             _serial++;
             StartTimestamp = timestamp;
+            Note = default;
             Volatile.Write(ref _open, _serial);
         }
     }

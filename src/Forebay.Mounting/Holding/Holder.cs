@@ -132,6 +132,9 @@ internal sealed partial class Holder : IDisposable
                     SafeFileHandle worker = received.TakeDescriptor(0) ?? throw new MalformedMessageException("a launch without the socket of its worker");
                     _current = new WorkerSlot(new MessageSocket(worker), _description.Executable);
                     TakeLock(TimeSpan.Zero);
+
+                    // What a killed mount of this directory left must not steer this one.
+                    _registry.Remove(_id);
                     _memory = SharedMemory.Create(_description.RegionBytes);
                     break;
                 case MessageKind.Adopt:

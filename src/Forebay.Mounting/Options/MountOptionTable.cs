@@ -59,6 +59,7 @@ internal static class MountOptionTable
         Flag("public_bucket", "off", "The same as `anonymous`.", (o, v) => o with { Anonymous = v }),
         Word("profile", "the AWS chain", "NAME", "Profile of the AWS configuration files.", (o, v) => o with { Profile = v }),
         Path("logfile", "in the runtime directory", "File that the processes of the mount log to.", (o, v) => o with { LogFile = v }),
+        AbsolutePath("access_log", "none", "File that each request is logged to from the beginning; `forebay access-log` switches it while it is mounted.", (o, v) => o with { AccessLogFile = v }),
         Flag("nonempty", "off", "The mount point may hold files; they are hidden while it is mounted.", (o, v) => o with { NonEmpty = v }),
         Flag("suid", "off", "Set-user-id bits count.", (o, v) => o with { Suid = v }),
         Flag("nosuid", "on", "Set-user-id bits do not count.", (o, v) => o with { Suid = !v }),
@@ -173,6 +174,14 @@ internal static class MountOptionTable
         {
             fault = $"{name} needs a path: {name}=PATH.";
             return string.IsNullOrEmpty(value) ? null : set(options, System.IO.Path.GetFullPath(value));
+        });
+
+    /// <summary>For paths that a worker reads: its directory is not that of who mounts.</summary>
+    private static MountOption AbsolutePath(string name, string standard, string meaning, Func<MountOptions, string, MountOptions> set)
+        => new(name, "PATH", standard, meaning, (MountOptions options, string? value, out string fault) =>
+        {
+            fault = $"{name} needs an absolute path: {name}=/PATH.";
+            return System.IO.Path.IsPathRooted(value) ? set(options, value) : null;
         });
 
     private static MountOption Choice(string name, string standard, string words, string meaning, Func<MountOptions, string, MountOptions?> set)

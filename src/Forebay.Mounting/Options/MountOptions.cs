@@ -157,6 +157,9 @@ public sealed record MountOptions
     /// <summary>File that the processes of the mount log to; null for one in the runtime directory.</summary>
     public string? LogFile { get; init; }
 
+    /// <summary>File that each request is logged to from the beginning; null for none.</summary>
+    public string? AccessLogFile { get; init; }
+
     /// <summary>Resident memory of the worker, bytes.</summary>
     public long MemoryLimitBytes { get; init; } = 1L << 30;
 

@@ -70,7 +70,7 @@ public sealed class MountRegistry
 
     /// <summary>A file of a mount.</summary>
     /// <param name="id">From <see cref="IdOf"/>.</param>
-    /// <param name="what"><c>mount</c>, <c>lock</c>, <c>holder</c>, <c>control</c> or <c>log</c>.</param>
+    /// <param name="what"><c>mount</c>, <c>lock</c>, <c>holder</c>, <c>control</c>, <c>access</c>, <c>access.log</c> or <c>log</c>.</param>
     public string FileOf(string id, string what) => Path.Combine(Directory, $"{id}.{what}");
 
     /// <summary>Takes the lock that one holder of a directory has for its life.</summary>
@@ -118,10 +118,10 @@ public sealed class MountRegistry
         File.Move(partial, file, overwrite: true);
     }
 
-    /// <summary>Removes the files of a mount, but for its log and its lock.</summary>
+    /// <summary>Removes the files of a mount, but for its logs and its lock.</summary>
     public void Remove(string id)
     {
-        foreach (string what in (ReadOnlySpan<string>)["mount", "new", "holder", "control"])
+        foreach (string what in (ReadOnlySpan<string>)["mount", "new", "holder", "control", "access", "access.new"])
         {
             File.Delete(FileOf(id, what));
         }
