@@ -162,6 +162,17 @@ public sealed class MountTests(ITestOutputHelper output)
     }
 
     [MountFact]
+    public void AWarningOfTheWorkerReachesWhoMounts()
+    {
+        using TestMount mount = new("empty");
+
+        LaunchResult result = mount.Launch();
+
+        Assert.Equal((MountExit.Success, "Nothing lies below it."), (result.ExitCode, result.Sentence));
+        Assert.True(mount.IsMounted);
+    }
+
+    [MountFact]
     public async Task ALaunchThatIsGivenUpLeavesNothing()
     {
         using TestMount mount = new("slow");

@@ -55,7 +55,7 @@ internal sealed class EngineMountService : MountService
     }
 
     /// <inheritdoc/>
-    public override async Task OpenAsync(bool checkSource, CancellationToken cancellationToken)
+    public override async Task<string?> OpenAsync(bool checkSource, CancellationToken cancellationToken)
     {
         MountPlan plan = _plan.Value;
         ProcessLimits.Apply(plan.Engine.MemoryLimitBytes);
@@ -66,18 +66,7 @@ internal sealed class EngineMountService : MountService
         }
 
         _node = Node.Open(plan.Engine, _ => CompositionRoot.StoreOf(plan.Mount, plan.Engine.Fill, _time), _time);
-        if (checkSource)
-        {
-            try
-            {
-                // A first page of the root: it tells a wrong name, a wrong key and a dead address apart, and is wanted at once anyway.
-                await _node.FindFiles(plan.Name)!.ListDirectoryAsync("", after: null, maxEntries: 1000, requestId: null, cancellationToken);
-            }
-            catch (ForebayException e) when (plan.Node is not null)
-            {
-                throw plan.Node.Explain(e);
-            }
-        }
+        return checkSource ? await CheckSourceAsync(plan, _node, cancellationToken) : null;
     }
 
     /// <inheritdoc/>
@@ -150,6 +139,21 @@ internal sealed class EngineMountService : MountService
 
         // The shared memory stays mapped: a session that did not stop in time may still use it, and the process ends now.
         _ending.Dispose();
+    }
+
+    /// <summary>Asks for a first page of the root: it tells a wrong name, a wrong key and a dead address apart, and is wanted at once anyway.</summary>
+    /// <returns>A warning, or null.</returns>
+    private static async Task<string?> CheckSourceAsync(MountPlan plan, Node engine, CancellationToken cancellationToken)
+    {
+        try
+        {
+            DirectoryPage page = await engine.FindFiles(plan.Name)!.ListDirectoryAsync("", after: null, maxEntries: 1000, requestId: null, cancellationToken);
+            return page.Entries.Count > 0 ? null : SourceRemedy.OfEmpty(plan.Mount.Source);
+        }
+        catch (ForebayException e)
+        {
+            throw plan.Node is { } node ? node.Explain(e) : SourceRemedy.Explain(e, plan.Mount.Source, plan.Mount.Access);
+        }
     }
 
     private static unsafe InodeRegion RegionOf(SharedMemory memory, long bytes) => new(memory.Address, bytes);

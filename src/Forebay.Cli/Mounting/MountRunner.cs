@@ -139,6 +139,11 @@ internal static class MountRunner
                 return result.ExitCode;
             }
 
+            if (result.Sentence.Length > 0)
+            {
+                error.WriteLine($"warning: {result.Sentence}");
+            }
+
             using (mounted)
             {
                 Volatile.Write(ref running, mounted);

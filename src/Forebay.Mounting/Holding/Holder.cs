@@ -33,6 +33,7 @@ internal sealed partial class Holder : IDisposable
     private MountRegistry _registry = null!;
     private HolderLog _log = null!;
     private string _id = "";
+    private string _warning = "";
     private SafeFileHandle? _lock;
     private SafeFileHandle? _memory;
     private SafeFileHandle? _device;
@@ -217,6 +218,7 @@ internal sealed partial class Holder : IDisposable
 
                 break;
             case MessageKind.CanServe when ReferenceEquals(worker, _current) && _device is null:
+                _warning = message.Text();
                 MakeMount();
                 break;
             case MessageKind.Serving when ReferenceEquals(worker, _current):
@@ -283,7 +285,7 @@ internal sealed partial class Holder : IDisposable
             _told = true;
             _kernel.Tune(_description.Directory);
             _log.Info($"mounted {_description}: holder {Environment.ProcessId}, worker {worker.Id}");
-            _launcher?.Send(new MessageWriter(MessageKind.Ready).Number(Environment.ProcessId).Number(worker.Id));
+            _launcher?.Send(new MessageWriter(MessageKind.Ready).Number(Environment.ProcessId).Number(worker.Id).Text(_warning));
             return;
         }
 

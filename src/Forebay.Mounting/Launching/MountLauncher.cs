@@ -7,7 +7,7 @@ namespace Forebay.Mounting.Launching;
 
 /// <summary>What a launch came to.</summary>
 /// <param name="ExitCode">From <see cref="MountExit"/>.</param>
-/// <param name="Sentence">Why not; empty on success.</param>
+/// <param name="Sentence">Why not; on success a warning, or empty.</param>
 /// <param name="Running">The mount, while the launcher is to stay with it; to be disposed. Null without success.</param>
 public sealed record LaunchResult(int ExitCode, string Sentence, RunningMount? Running);
 
@@ -82,6 +82,7 @@ public static class MountLauncher
         }
 
         RunningMount running = new(holder, message.Number(1, int.MaxValue), message.Number(1, int.MaxValue));
+        string warning = message.Text();
         if (!Answers(description.Directory))
         {
             running.RequestUnmount();
@@ -89,7 +90,7 @@ public static class MountLauncher
             return new LaunchResult(MountExit.Failure, $"{description.Directory} was mounted but did not answer within {AnswerPatience.TotalSeconds:0} s; it was unmounted again.", null);
         }
 
-        return new LaunchResult(MountExit.Success, "", running);
+        return new LaunchResult(MountExit.Success, warning, running);
     }
 
     /// <summary>Asks the mount itself; from a thread that may be left behind when it hangs.</summary>

@@ -18,7 +18,7 @@ internal enum MessageKind
     /// <summary>Holder → worker: go. Without a device: check the source. With one: what INIT negotiated, and serve at once.</summary>
     Begin = 5,
 
-    /// <summary>Worker → holder: engine and source are good, the mount may be made.</summary>
+    /// <summary>Worker → holder: engine and source are good, the mount may be made; a warning for who mounts, or nothing.</summary>
     CanServe = 6,
 
     /// <summary>Holder → worker: the device of the new mount.</summary>
@@ -45,7 +45,7 @@ internal enum MessageKind
     /// <summary>Worker → holder: drained; it ends now.</summary>
     Drained = 14,
 
-    /// <summary>Holder → launcher: the mount answers.</summary>
+    /// <summary>Holder → launcher: the mount answers; process ids, and the warning.</summary>
     Ready = 15,
 
     /// <summary>Client → holder: a worker of this executable shall take over.</summary>

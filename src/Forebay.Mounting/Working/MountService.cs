@@ -17,8 +17,9 @@ public abstract class MountService : IAsyncDisposable
     /// <summary>Opens the engine.</summary>
     /// <param name="checkSource">Also see that the source can be read; false for a successor, which must not wait for it.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>A sentence to warn of what is mounted; null for none.</returns>
     /// <exception cref="ForebayException">A sentence with the remedy.</exception>
-    public abstract Task OpenAsync(bool checkSource, CancellationToken cancellationToken);
+    public abstract Task<string?> OpenAsync(bool checkSource, CancellationToken cancellationToken);
 
     /// <summary>Starts to read requests of the kernel.</summary>
     /// <param name="device">The device; owned by the service from here on.</param>

@@ -168,8 +168,8 @@ public sealed class MountWorker : IDisposable
 
     private Task OpenAsync(MountService service) => TryAsync(async () =>
     {
-        await service.OpenAsync(checkSource: true, _stop.Token);
-        Send(new MessageWriter(MessageKind.CanServe));
+        string? warning = await service.OpenAsync(checkSource: true, _stop.Token);
+        Send(new MessageWriter(MessageKind.CanServe).Text(warning ?? ""));
     });
 
     private Task SucceedAsync(MountService service, SafeFileHandle device, byte[] connection) => TryAsync(async () =>

@@ -12,7 +12,7 @@ internal sealed class PatternService(MountDescription description) : MountServic
 
     public override Task Ended => _session!.Completion;
 
-    public override async Task OpenAsync(bool checkSource, CancellationToken cancellationToken)
+    public override async Task<string?> OpenAsync(bool checkSource, CancellationToken cancellationToken)
     {
         switch (description.Source)
         {
@@ -29,9 +29,13 @@ internal sealed class PatternService(MountDescription description) : MountServic
             case "dies-later" when !checkSource:
                 Environment.Exit(134);
                 break;
+            case "empty":
+                return "Nothing lies below it.";
             default:
                 break;
         }
+
+        return null;
     }
 
     public override async Task<MountServing> ServeAsync(SafeFileHandle device, byte[]? connection, Action answered)

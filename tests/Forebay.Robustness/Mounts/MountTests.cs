@@ -85,7 +85,8 @@ public sealed class MountTests(ITestOutputHelper output)
         await AssertFailsAsync(3, "mkdir", "mount", good, mount["missing"]);
         await AssertFailsAsync(3, "not a directory", "mount", good, mount["passwd"]);
         await AssertFailsAsync(3, "not empty", "mount", good, mount["full"]);
-        await AssertFailsAsync(8, "", "mount", "s3://bucket", mount.MountPoint, "-o", "url=http://127.0.0.1:1,anonymous");
+        await AssertFailsAsync(8, "curl -v http://127.0.0.1:1", "mount", "s3://bucket", mount.MountPoint, "-o", "url=http://127.0.0.1:1,anonymous");
+        await AssertFailsAsync(8, "DNS", "mount", "s3://bucket", mount.MountPoint, "-o", "url=http://no-such-host.invalid,anonymous");
         await AssertFailsAsync(2, "did you mean", "mount", good, mount.MountPoint, "-o", "alow_other");
         await AssertFailsAsync(2, "chmod 600", "mount", "s3://bucket", mount.MountPoint, "-o", $"passwd_file={mount["passwd"]}");
         await mount.MustMountAsync(good);
