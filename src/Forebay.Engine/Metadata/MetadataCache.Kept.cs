@@ -17,7 +17,7 @@ internal sealed partial class MetadataCache
     /// </summary>
     public StatEntry? TryStandIn(string key, ForebayException error)
     {
-        _outage.ReportFailure(error);
+        _outage.ReportFailure(error, key);
         return error.IsTransient ? TryServeStale(key, requireHeaders: true) : null;
     }
 

@@ -148,7 +148,9 @@ internal sealed partial class MetadataCache
         ListPage page;
         try
         {
-            Task<ListPage> asking = FlyAsync(question, requestId, cancellationToken);
+            Task<ListPage> asking = _outage.Confirmed is null
+                ? FlyAsync(question, requestId, cancellationToken)
+                : AskInOutageAsync(token => FlyAsync(question, requestId, token), cancellationToken);
             if (await IsSlowAsync(asking, cancellationToken) && TryListStale(query, range, cut) is { } known)
             {
                 StandInForSlow(asking);
@@ -236,7 +238,7 @@ internal sealed partial class MetadataCache
         }
         catch (ForebayException error)
         {
-            _outage.ReportFailure(error);
+            _outage.ReportFailure(error, question.Prefix);
             throw;
         }
     }

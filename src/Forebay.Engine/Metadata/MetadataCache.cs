@@ -245,7 +245,9 @@ internal sealed partial class MetadataCache : IDisposable
 
         try
         {
-            Task<StatEntry> asking = FlyAsync(key, requestId, cancellationToken);
+            Task<StatEntry> asking = _outage.Confirmed is null
+                ? FlyAsync(key, requestId, cancellationToken)
+                : AskInOutageAsync(token => FlyAsync(key, requestId, token), cancellationToken);
             if (await IsSlowAsync(asking, cancellationToken) && TryServeStale(key, requireHeaders) is { } old)
             {
                 StandInForSlow(asking);
@@ -288,7 +290,7 @@ internal sealed partial class MetadataCache : IDisposable
     private void StandInForSlow(Task asking)
     {
         Forget(asking);
-        _outage.ReportFailure(new ForebayException(ErrorKind.Timeout, $"{_store.DisplayName} did not answer within {Patience.TotalSeconds:0} s."));
+        _outage.ReportFailure(new ForebayException(ErrorKind.Timeout, $"{_store.DisplayName} did not answer within {Patience.TotalSeconds:0} s."), about: null);
     }
 
     private StatEntry? TryServeStale(string key, bool requireHeaders)
@@ -364,7 +366,7 @@ internal sealed partial class MetadataCache : IDisposable
         }
         catch (ForebayException error)
         {
-            _outage.ReportFailure(error);
+            _outage.ReportFailure(error, key);
             throw;
         }
     }
