@@ -49,7 +49,7 @@ internal static class MountOptionTable
         Size("cache_size", "by the disk", "Bound of the cache on its disk.", 16 * Mebi, long.MaxValue, (o, v) => o with { CacheSizeBytes = v }),
         Size("page_size", $"`{ByteSize.Format(Defaults.PageSizeBytes)}`", "Unit of validity of a new cache directory, a power of two.", 64 << 10, 16 * Mebi, (o, v) => o with { PageSizeBytes = (int)v }),
         Size("memory_limit", $"`{ByteSize.Format(Defaults.MemoryLimitBytes)}`", "Resident memory of the worker.", 128 * Mebi, long.MaxValue, (o, v) => o with { MemoryLimitBytes = v }),
-        Number("max_inodes", Text(Defaults.MaxInodes), "Files and directories the kernel may know at the same time; memory is taken as they are used.", 1000, 100_000_000, (o, v) => o with { MaxInodes = v }),
+        Number("max_inodes", Text(Defaults.MaxInodes), "Files and directories the kernel may know at the same time; memory is taken as they are used.", 1000, 64_000_000, (o, v) => o with { MaxInodes = v }),
         Number("threads", Text(Defaults.Threads), "Threads that read requests of the kernel.", 1, 64, (o, v) => o with { Threads = v }),
         Switch("passthrough", "on", "Whole cached files are handed to the kernel, where it can take them.", (o, v) => o with { Passthrough = v }),
         Switch("standby", "on", "A second worker waits, started and warm, to take over from one that dies.", (o, v) => o with { Standby = v }),
