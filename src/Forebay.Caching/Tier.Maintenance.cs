@@ -315,6 +315,7 @@ public sealed partial class Tier
             }
         }
 
+        ObeyFreeSpace();
         DropExpired();
         EvictBeyondOwnerQuotas();
     }

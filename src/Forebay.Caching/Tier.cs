@@ -117,6 +117,7 @@ public sealed partial class Tier : IDisposable
     /// <summary><c>ok</c>, or what is wrong in one sentence.</summary>
     public string State => (_problem, _indexIsDamaged) switch
     {
+        ("", false) when _lacksFreeSpace => $"less than {ByteSize.Round(Options.MinFreeBytes)} of the disk is free: files make way and nothing is added until there is room",
         ("", false) => _lackedHoles ? "objects that do not fit are served through: the file system cannot punch holes" : "ok",
         ("", true) => "the index is damaged: cached bytes are served as far as it can be read, the next start begins it anew, and nothing stored until then is found again",
         (var problem, _) => problem,

@@ -25,6 +25,9 @@ public sealed record TierOptions
     /// <summary>Most bytes on its disk, index included; a bound, never a reservation. ≥ 16 MiB.</summary>
     public required long QuotaBytes { get; init; }
 
+    /// <summary>Bytes of its disk that are left to others, looked at once a second: with less, files make way and nothing is added. 0 for none.</summary>
+    public long MinFreeBytes { get; init; }
+
     /// <summary>What it lies on.</summary>
     public Medium Medium { get; init; } = Medium.Ssd;
 
@@ -36,4 +39,17 @@ public sealed record TierOptions
 
     /// <summary>Page size in bytes for a new directory: a power of two from 64 KiB to 16 MiB. An existing directory keeps its own.</summary>
     public int PageSizeBytes { get; init; } = 256 << 10;
+
+    /// <summary>Bytes of the disk of a directory that may still be used; null when they cannot be told.</summary>
+    internal Func<string, long?> FreeBytesOf { get; init; } = static directory =>
+    {
+        try
+        {
+            return new DriveInfo(directory).AvailableFreeSpace;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return null;
+        }
+    };
 }

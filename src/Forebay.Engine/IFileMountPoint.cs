@@ -86,7 +86,7 @@ public sealed record DirectoryPage(IReadOnlyList<ListEntry> Entries, bool IsTrun
 
 /// <summary>
 /// Positional reads of one version by many at once. It serves bytes of that version only, or fails with <see cref="ErrorKind.StaleVersion"/>.
-/// Thread-safe. Reads ahead for up to four sequential streams, also when their reads arrive out of order. Dispose it when no read is under way.
+/// Thread-safe. Reads ahead for up to four sequential streams, also when their reads arrive out of order, and for reads at a constant distance. Dispose it when no read is under way.
 /// </summary>
 public interface IFileReader : IDisposable
 {

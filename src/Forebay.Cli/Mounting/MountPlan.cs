@@ -19,7 +19,6 @@ internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOp
     private const long LargestQuotaBytes = 10L << 30;
     private const long SmallestQuotaBytes = 64L << 20;
     private const int LargestRangeBytes = 16 << 20;
-    private const int FewestStats = 1000;
 
     /// <summary>The cache directories as <c>--cache</c> takes them, so that each worker has what the launcher found.</summary>
     public IReadOnlyList<string> Caches => Engine.Tiers.Count == 0 ? ["none"] : [.. Engine.Tiers.Select(tier => $"{tier.Directory}:{tier.QuotaBytes}:{tier.Medium.ToString().ToUpperInvariant()}")];
@@ -67,7 +66,7 @@ internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOp
         NodeOptions engine = configuration.Engine with
         {
             MountPoints = [mount.Engine],
-            Tiers = [.. tiers.Select(tier => tier with { PageSizeBytes = options.PageSizeBytes })],
+            Tiers = [.. tiers.Select(tier => tier with { PageSizeBytes = options.PageSizeBytes, MinFreeBytes = options.EnsureDiskFreeBytes })],
             MemoryLimitBytes = options.MemoryLimitBytes,
             Fill = FillOf(configuration.Engine.Fill, options),
         };
@@ -114,7 +113,7 @@ internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOp
         {
             MetadataTtl = keepsNothing ? TimeSpan.Zero : options.StatCacheExpire,
             NegativeTtl = keepsNothing ? TimeSpan.Zero : mount.NegativeTtl,
-            MaxCachedStats = Math.Max(FewestStats, options.MaxStatCacheSize),
+            MaxCachedStats = Math.Max(1, options.MaxStatCacheSize),
             Immutable = options.Immutable && !keepsNothing,
         };
     }

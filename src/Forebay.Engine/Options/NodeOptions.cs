@@ -56,7 +56,7 @@ public sealed record MountPointOptions
     /// <summary>Cached bytes not used for this long are dropped; null for never.</summary>
     public TimeSpan? CacheTtl { get; init; }
 
-    /// <summary>Most keys whose stat is kept, ≥ 1,000.</summary>
+    /// <summary>Most keys whose stat is kept, ≥ 1.</summary>
     public int MaxCachedStats { get; init; } = 200_000;
 
     /// <summary>Most bytes of kept listings, ≥ 1 MiB.</summary>

@@ -3,7 +3,7 @@ using Forebay.Caching;
 namespace Forebay.Engine.Reading;
 
 /// <summary>
-/// Finds the sequential streams among the reads of one open file and reads ahead for each. The kernel's own read-ahead sends the reads of one
+/// Finds the sequential streams among the reads of one open file and reads ahead for each, and for reads at a constant distance. The kernel's own read-ahead sends the reads of one
 /// stream out of order and several at a time: a read a little ahead of its stream waits here until the gap before it is read.
 /// </summary>
 /// <remarks>Not thread-safe. Bounded: <see cref="MostStreams"/> streams with <see cref="MostEarly"/> early reads each.</remarks>
@@ -18,6 +18,7 @@ internal sealed class ReadStreams(FillTable fills, FillContext context, string? 
     // From a page to 16 ranges of 8 MiB within five reads; a reader that stops early has wasted at most four times what it read.
     private const int Growth = 4;
     private readonly List<Stream> _streams = new(MostStreams);
+    private StrideReadAhead? _strides;
     private long _uses;
 
     /// <summary>Tells of one read.</summary>
@@ -27,7 +28,8 @@ internal sealed class ReadStreams(FillTable fills, FillContext context, string? 
         Stream stream = Find(start) ?? Add(file, start);
         stream.LastUse = ++_uses;
         stream.Advance(start, end);
-        long started = 0;
+        _strides ??= new StrideReadAhead(fills, context, requestId);
+        long started = _strides.Advance(file, start, end);
         foreach (Stream any in _streams)
         {
             started += any.ReadAhead.TakeStartedBytes();
@@ -45,9 +47,14 @@ internal sealed class ReadStreams(FillTable fills, FillContext context, string? 
         }
 
         _streams.Clear();
+        _strides?.Reset();
     }
 
-    public void Dispose() => Reset();
+    public void Dispose()
+    {
+        Reset();
+        _strides?.Dispose();
+    }
 
     private Stream? Find(long start)
     {

@@ -40,7 +40,7 @@ internal static class MountOptionTable
         Seconds("stat_cache_expire", $"`{Defaults.StatCacheExpire.TotalSeconds:0}`", "How long a stat or listing is believed.", (o, v) => o with { StatCacheExpire = v }),
         MegaBytes("multipart_size", $"`{Defaults.MultipartBytes / Mebi}`", "Largest range fetched at once; more than 16 means 16.", 1, 5120, (o, v) => o with { MultipartBytes = v }),
         Path("use_cache", "`forebay-mounts` in the user's cache folder", "Directory below which the cache directory of this source is made.", (o, v) => o with { CacheParent = v }),
-        MegaBytes("ensure_diskfree", "`0`", "Space of the cache's disk left free, as it is when the worker starts.", 0, 1L << 30, (o, v) => o with { EnsureDiskFreeBytes = v }),
+        MegaBytes("ensure_diskfree", "`0`", "Space of the disk of each cache directory left free: with less, cached files make way and nothing is added.", 0, 1L << 30, (o, v) => o with { EnsureDiskFreeBytes = v }),
         Word("url", "by the source", "http(s)://HOST:PORT", "Address of the S3 service, for a source written as `BUCKET:/PATH` or `s3://BUCKET/PATH`.", (o, v) => o with { Url = v }),
         Word("endpoint", "by the source or the environment", "REGION", "Region that requests are signed for.", (o, v) => o with { Region = v }),
         Path("passwd_file", "the AWS chain", "File with `ID:SECRET` or `BUCKET:ID:SECRET` lines, readable by its owner only (0600).", (o, v) => o with { PasswordFile = v }),

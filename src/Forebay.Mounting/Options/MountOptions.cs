@@ -121,7 +121,7 @@ public sealed record MountOptions
     /// <summary>Directory below which the cache lies; null for the user's cache folder.</summary>
     public string? CacheParent { get; init; }
 
-    /// <summary>Bytes of the disk that the cache leaves free.</summary>
+    /// <summary>Bytes of their disks that the cache directories leave free, at all times.</summary>
     public long EnsureDiskFreeBytes { get; init; }
 
     /// <summary>Bound of the cache on its disk, bytes; null for one that follows from the disk.</summary>

@@ -55,6 +55,16 @@ public sealed class MountSourceTests
         Assert.Equal(TimeSpan.Zero, MountFileSystemOptions.Of(plan.Options).EntryTimeout);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(10)]
+    [InlineData(5000)]
+    public void AsManyStatsAreKeptAsWereAskedFor(int stats) => Assert.Equal(stats, Plan($"max_stat_cache_size={stats}").Mount.Engine.MaxCachedStats);
+
+    [Fact]
+    public void EveryCacheDirectoryLeavesTheSpaceThatOthersAreToHave()
+        => Assert.All(Plan("ensure_diskfree=100").Engine.Tiers, tier => Assert.Equal(100L << 20, tier.MinFreeBytes));
+
     [Fact]
     public void AWorkerUnderstandsWhatItsLauncherFound()
     {

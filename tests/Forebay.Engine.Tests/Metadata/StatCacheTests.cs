@@ -256,6 +256,21 @@ public sealed class StatCacheTests : IDisposable
         await Task.CompletedTask;
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void ASmallTableKeepsExactlyThatMany(int capacity)
+    {
+        using MetadataCache cache = NewCache(new MountPointOptions { Name = "m", Source = "", MaxCachedStats = capacity });
+        for (int i = 0; i < 100; i++)
+        {
+            cache.Put(ScriptedStore.MakeStat($"key{i:D2}", headers: true));
+            Assert.NotNull(cache.TryGet($"key{i:D2}"));
+        }
+
+        Assert.Equal(capacity, cache.CachedStats);
+    }
+
     [Fact]
     public async Task AnUnreachableStoreIsStoodInForByWhatIsKnown()
     {
