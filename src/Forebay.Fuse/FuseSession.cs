@@ -92,6 +92,9 @@ public sealed class FuseSession : IAsyncDisposable
     /// <summary>Requests that were not answered yet.</summary>
     public int OpenRequests => _dispatcher.OpenRequests;
 
+    /// <summary>How long the request waits that has waited longest; zero when none does.</summary>
+    public TimeSpan LongestWait => _dispatcher.LongestWait;
+
     /// <summary>Sees answers and faults; may be changed at any time.</summary>
     public FuseObserver? Observer
     {

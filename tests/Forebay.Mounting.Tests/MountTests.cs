@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Forebay.Fuse;
 using Forebay.Mounting.Launching;
 using Forebay.Mounting.Registry;
 using Forebay.Mounting.Tests.Mounts;
@@ -9,6 +10,7 @@ namespace Forebay.Mounting.Tests;
 /// <summary>Holder and worker as processes, over the kernel itself. Every byte that comes through a mount is compared.</summary>
 public sealed class MountTests(ITestOutputHelper output)
 {
+    private const int Stop = 19;
     private static readonly string Digest = PatternFileSystem.Digest();
 
     [MountFact]
@@ -215,6 +217,37 @@ public sealed class MountTests(ITestOutputHelper output)
     }
 
     [MountFact]
+    public async Task AStoppedWorkerDoesNotKeepItsProcessesFromEndingWithTheMount()
+    {
+        using TestMount mount = new TestMount().Mounted();
+        RegisteredMount entry = mount.Entry;
+        TestMount.Signal(entry.WorkerPid, Stop);
+
+        // Not umount(8): it asks the file system how it is.
+        await Task.Run(() => FuseMount.Unmount(mount.MountPoint, FuseUnmountMode.Plain)).WaitAsync(TestMount.Patience);
+
+        Assert.True(MountSteering.WaitForEnd(entry, TimeSpan.FromSeconds(15)), mount.Log);
+        Assert.Equal([".lock"], Directory.GetFiles(mount.Registry.Directory).Select(file => Path.GetExtension(file)));
+    }
+
+    [MountFact]
+    public async Task AStoppedWorkerIsReplacedWhenTheMountIsToEndAndItsReadersAreAnswered()
+    {
+        using TestMount mount = new TestMount().Mounted();
+        TestMount.Signal(mount.Entry.WorkerPid, Stop);
+
+        await AssertATerminationAnswersAsync(mount);
+    }
+
+    [MountFact]
+    public async Task AWorkerThatAnswersNoRequestIsReplacedWhenTheMountIsToEnd()
+    {
+        using TestMount mount = new TestMount("stuck").Mounted();
+
+        await AssertATerminationAnswersAsync(mount);
+    }
+
+    [MountFact]
     public async Task ASecretIsInNoArgumentAndNotInTheHolder()
     {
         using TestMount mount = new TestMount().Mounted();
@@ -244,6 +277,22 @@ public sealed class MountTests(ITestOutputHelper output)
         using Process? holder = TestMount.IsAlive(entry.HolderPid) ? Process.GetProcessById(entry.HolderPid) : null;
         await mount.UntilAsync("the holder ends", () => !TestMount.IsAlive(entry.HolderPid));
         Assert.False(mount.IsMounted);
+    }
+
+    /// <summary>A reader that waits for a worker that hangs gets its bytes from the next one, and then nothing is left.</summary>
+    private static async Task AssertATerminationAnswersAsync(TestMount mount)
+    {
+        RegisteredMount entry = mount.Entry;
+        using Process reader = TestMount.Start("sha256sum", mount.FilePath);
+        await Task.Delay(700);
+        Assert.False(reader.HasExited);
+
+        TestMount.Signal(entry.HolderPid, 15);
+
+        Assert.StartsWith(Digest, await reader.StandardOutput.ReadToEndAsync().WaitAsync(TestMount.Patience), StringComparison.Ordinal);
+        await mount.UntilAsync("the holder ends", () => !TestMount.IsAlive(entry.HolderPid));
+        Assert.False(TestMount.IsAlive(entry.WorkerPid), mount.Log);
+        Assert.Equal([".lock"], Directory.GetFiles(mount.Registry.Directory).Select(file => Path.GetExtension(file)));
     }
 
     private static int[] Processes(TestMount mount)

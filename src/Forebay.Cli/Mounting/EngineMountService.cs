@@ -20,6 +20,9 @@ internal sealed class EngineMountService : MountService
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DrainStep = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>Beyond the time at which every request that waits is given up.</summary>
+    private static readonly TimeSpan StuckMargin = TimeSpan.FromSeconds(30);
+
     /// <summary>A successor answers the kernel first; commands wait this much longer.</summary>
     private static readonly TimeSpan ControlDelay = TimeSpan.FromMilliseconds(500);
 
@@ -34,6 +37,7 @@ internal sealed class EngineMountService : MountService
     private FuseSession? _session;
     private AdminServer? _control;
     private MountAccessLog? _accessLog;
+    private TimeSpan _requestTimeout;
 
     /// <summary>Takes a mount on; nothing is opened yet.</summary>
     public EngineMountService(MountDescription description, SafeFileHandle memory)
@@ -46,6 +50,9 @@ internal sealed class EngineMountService : MountService
 
     /// <inheritdoc/>
     public override Task Ended => _session!.Completion;
+
+    /// <inheritdoc/>
+    public override bool IsStuck => _session is { } session && session.LongestWait > _requestTimeout + StuckMargin;
 
     /// <inheritdoc/>
     public override void WarmUp()
@@ -77,7 +84,9 @@ internal sealed class EngineMountService : MountService
         FuseConnection? negotiated = connection is null ? null
             : FuseConnection.TryParse(connection) ?? throw new ForebayException(ErrorKind.NotSupported, "What the worker before agreed on with the kernel cannot be understood; unmount and mount again.");
         FuseDevice fuse = new(device);
-        _files = new MountedFileSystem(_node!.FindFiles(plan.Name)!, MountFileSystemOptions.Of(plan.Options), RegionOf(_memory, _description.RegionBytes), _logs.Value.CreateLogger<MountedFileSystem>(), _time);
+        FileSystemOptions fileOptions = MountFileSystemOptions.Of(plan.Options);
+        _requestTimeout = fileOptions.RequestTimeout;
+        _files = new MountedFileSystem(_node!.FindFiles(plan.Name)!, fileOptions, RegionOf(_memory, _description.RegionBytes), _logs.Value.CreateLogger<MountedFileSystem>(), _time);
         FuseSessionOptions options = new()
         {
             Threads = plan.Options.Threads,

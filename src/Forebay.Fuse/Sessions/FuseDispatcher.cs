@@ -75,6 +75,9 @@ public sealed partial class FuseDispatcher : IDisposable
         }
     }
 
+    /// <summary>How long the request waits that has waited longest; zero when none does.</summary>
+    public TimeSpan LongestWait => Contexts().Aggregate(TimeSpan.Zero, static (longest, context) => context.Wait > longest ? context.Wait : longest);
+
     internal FuseFileSystem FileSystem { get; }
 
     internal int OutstandingBuffers => _buffers?.Outstanding ?? 0;

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Forebay.Fuse;
 
 /// <summary>
@@ -42,6 +44,18 @@ internal sealed class FuseRequestContext(FuseDispatcher dispatcher)
             StartTimestamp = timestamp;
             Note = default;
             Volatile.Write(ref _open, _serial);
+        }
+    }
+
+    /// <summary>Since when its request waits for an answer; zero once it has one.</summary>
+    internal TimeSpan Wait
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return Volatile.Read(ref _open) == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(StartTimestamp);
+            }
         }
     }
 

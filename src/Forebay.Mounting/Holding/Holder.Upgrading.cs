@@ -107,6 +107,7 @@ internal sealed partial class Holder
         _upgradeDeadline = null;
         _draining = false;
         _promoted = true;
+        Expect(next, StartPatience);
         BeginCurrent();
 
         // The standby was started from the old executable.

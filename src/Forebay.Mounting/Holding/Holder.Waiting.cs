@@ -106,11 +106,19 @@ internal sealed unsafe partial class Holder
         }
 
         CheckUpgrade();
+        CheckWorker();
+        CheckMount();
     }
 
     private TimeSpan NextTimeout(long nextTick)
     {
-        long next = Math.Min(nextTick, Math.Min(_respawnAt ?? long.MaxValue, _upgradeDeadline ?? long.MaxValue));
+        ReadOnlySpan<long> moments = [nextTick, _respawnAt ?? long.MaxValue, _upgradeDeadline ?? long.MaxValue, _current?.WordDue ?? long.MaxValue, _told && _device is not null ? _lookAt : long.MaxValue];
+        long next = nextTick;
+        foreach (long moment in moments)
+        {
+            next = Math.Min(next, moment);
+        }
+
         long left = Math.Max(0, next - _time.GetTimestamp());
         return TimeSpan.FromSeconds((double)left / _time.TimestampFrequency);
     }

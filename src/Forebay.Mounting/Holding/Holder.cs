@@ -226,6 +226,9 @@ internal sealed partial class Holder : IDisposable
                 _passthrough = message.Number(0, 1) == 1;
                 OnServing(worker);
                 break;
+            case MessageKind.Alive:
+                OnAlive(worker, isStuck: message.Number(0, 1) == 1);
+                break;
             case MessageKind.Answered:
                 worker.Answered = true;
                 _policy.Answered();
@@ -279,6 +282,7 @@ internal sealed partial class Holder : IDisposable
     private void OnServing(WorkerSlot worker)
     {
         worker.Serving = true;
+        worker.WordDue = null;
         Publish();
         if (!_told)
         {
@@ -368,6 +372,7 @@ internal sealed partial class Holder : IDisposable
         if (_standby is { } standby)
         {
             (_current, _standby) = (standby, null);
+            Expect(standby, StartPatience);
             if (standby.SaidHello)
             {
                 BeginCurrent();
@@ -380,7 +385,10 @@ internal sealed partial class Holder : IDisposable
         if (_current is null)
         {
             _respawnAt = After(_policy.Died(answered: false) ?? RespawnPolicy.LongestDelay);
+            return;
         }
+
+        Expect(_current, StartPatience);
     }
 
     private void EnsureStandby()
@@ -433,6 +441,9 @@ internal sealed partial class Holder : IDisposable
         {
             _log.Warn(e.Message);
         }
+
+        // Those who wait for a worker that hangs would keep the mount for ever.
+        AskWorker(EndingPatience);
     }
 
     private void Fail(int exitCode, string sentence)

@@ -28,6 +28,9 @@ internal sealed class WorkerSlot(MessageSocket socket, string executable) : IDis
     /// <summary>Ends because it was asked to.</summary>
     public bool Drained { get; set; }
 
+    /// <summary>When it is ended if it has said nothing until then; null while nothing is asked of it.</summary>
+    public long? WordDue { get; set; }
+
     /// <summary>Why it says it ends.</summary>
     public (int ExitCode, string Sentence)? Failure { get; set; }
 

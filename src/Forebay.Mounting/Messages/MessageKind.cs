@@ -53,4 +53,10 @@ internal enum MessageKind
 
     /// <summary>Holder → client: it has.</summary>
     Upgraded = 17,
+
+    /// <summary>Holder → worker: say that you are there.</summary>
+    Ask = 18,
+
+    /// <summary>Worker → holder: it is there; 1 when requests wait longer than any may.</summary>
+    Alive = 19,
 }

@@ -28,7 +28,7 @@ internal ref struct MessageReader
         }
 
         int kind = BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]);
-        Kind = kind is >= (int)MessageKind.Launch and <= (int)MessageKind.Upgraded ? (MessageKind)kind : throw new MalformedMessageException($"a message of unknown kind {kind}");
+        Kind = kind is >= (int)MessageKind.Launch and <= (int)MessageKind.Alive ? (MessageKind)kind : throw new MalformedMessageException($"a message of unknown kind {kind}");
         _bytes = bytes;
         _position = MessageWriter.HeaderBytes;
     }

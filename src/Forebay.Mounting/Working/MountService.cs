@@ -31,6 +31,9 @@ public abstract class MountService : IAsyncDisposable
     /// <summary>Completes when the kernel has ended the mount, or after <see cref="DrainAsync"/>. Valid after <see cref="ServeAsync"/>.</summary>
     public abstract Task Ended { get; }
 
+    /// <summary>True when a request has waited longer than any may: nothing will answer it any more. Called from any thread, at any time.</summary>
+    public virtual bool IsStuck => false;
+
     /// <summary>Stops reading requests and answers those at hand. Those that cannot be answered in bounded time are left to the successor.</summary>
     public abstract Task DrainAsync(CancellationToken cancellationToken);
 

@@ -150,6 +150,9 @@ public sealed class MountWorker : IDisposable
                 Keep(opened);
                 _ = Task.Run(() => TryAsync(() => ServeAsync(service, opened, connection: null)));
                 break;
+            case MessageKind.Ask:
+                Send(new MessageWriter(MessageKind.Alive).Number(_service is { IsStuck: true } ? 1 : 0));
+                break;
             case MessageKind.Drain:
                 _ = Task.Run(DrainAsync);
                 break;

@@ -12,6 +12,8 @@ internal sealed class PatternService(MountDescription description) : MountServic
 
     public override Task Ended => _session!.Completion;
 
+    public override bool IsStuck => _session is { } session && session.LongestWait > TimeSpan.FromMilliseconds(300);
+
     public override async Task<string?> OpenAsync(bool checkSource, CancellationToken cancellationToken)
     {
         switch (description.Source)
@@ -42,7 +44,7 @@ internal sealed class PatternService(MountDescription description) : MountServic
     {
         _device = new FuseDevice(device);
         FuseSessionOptions options = new() { Observer = new FirstAnswer(answered) };
-        _session = new FuseSession(_device, new PatternFileSystem(TimeSpan.FromMilliseconds(2)), options, connection is null ? null : FuseConnection.TryParse(connection));
+        _session = new FuseSession(_device, new PatternFileSystem(description.Source == "stuck" && connection is null ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(2)), options, connection is null ? null : FuseConnection.TryParse(connection));
         _session.Start();
         return new MountServing((await _session.Negotiated).ToBytes(), Passthrough: false);
     }

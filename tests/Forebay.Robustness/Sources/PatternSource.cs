@@ -234,11 +234,26 @@ internal sealed class PatternSource : IAsyncDisposable
 
     private string Listing(SourceRequest request)
     {
-        string prefix = request.Query.Split('&').FirstOrDefault(part => part.StartsWith("prefix=", StringComparison.Ordinal))?["prefix=".Length..] ?? "";
-        StringBuilder text = new("<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>false</IsTruncated>");
-        foreach (SourceObject item in _objects.Values.Where(item => item.Key.StartsWith(Uri.UnescapeDataString(prefix), StringComparison.Ordinal)).OrderBy(item => item.Key, StringComparer.Ordinal))
+        string prefix = request.Parameter("prefix");
+        string delimiter = request.Parameter("delimiter");
+        string after = request.Parameter("start-after");
+        StringBuilder text = new("<?xml version=\"1.0\"?><ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>");
+        string lastPrefix = "";
+        foreach (SourceObject item in _objects.Values.Where(item => item.Key.StartsWith(prefix, StringComparison.Ordinal) && string.CompareOrdinal(item.Key, after) > 0).OrderBy(item => item.Key, StringComparer.Ordinal))
         {
-            text.Append($"<Contents><Key>{item.Key}</Key><LastModified>{item.Modified:yyyy-MM-ddTHH:mm:ss.fffZ}</LastModified><ETag>{item.ETag}</ETag><Size>{item.Length}</Size></Contents>");
+            int end = delimiter.Length == 0 ? -1 : item.Key.IndexOf(delimiter, prefix.Length, StringComparison.Ordinal);
+            if (end < 0)
+            {
+                text.Append($"<Contents><Key>{Uri.EscapeDataString(item.Key)}</Key><LastModified>{item.Modified:yyyy-MM-ddTHH:mm:ss.fffZ}</LastModified><ETag>{item.ETag}</ETag><Size>{item.Length}</Size></Contents>");
+                continue;
+            }
+
+            string common = item.Key[..(end + delimiter.Length)];
+            if (common != lastPrefix)
+            {
+                text.Append($"<CommonPrefixes><Prefix>{Uri.EscapeDataString(common)}</Prefix></CommonPrefixes>");
+                lastPrefix = common;
+            }
         }
 
         return text.Append("</ListBucketResult>").ToString();

@@ -10,6 +10,10 @@ internal sealed record SourceRequest(string Method, string Path, string Query, l
 
     public bool IsRead => Method == "GET" && Key.Length > 0;
 
+    /// <summary>A parameter of the query, decoded; empty when it is not there.</summary>
+    public string Parameter(string name)
+        => Uri.UnescapeDataString(Query.Split('&').FirstOrDefault(part => part.StartsWith(name + "=", StringComparison.Ordinal))?[(name.Length + 1)..] ?? "");
+
     public static SourceRequest Parse(string head)
     {
         string[] lines = head.Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
