@@ -42,14 +42,16 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
             MaxBackground = 64,
             MaxStackDepth = passthrough ? 1 : 0,
         };
-        _dispatcher = new FuseDispatcher(fileSystem, new FuseConnectionOptions(), connection, this, new NotingObserver(fileSystem));
+        _dispatcher = new FuseDispatcher(fileSystem, new FuseConnectionOptions(), connection, this, new NotingObserver(fileSystem, Faults));
         fileSystem.Connect(this);
     }
 
     /// <summary>As a worker's.</summary>
-    private sealed class NotingObserver(MountedFileSystem fileSystem) : FuseObserver
+    private sealed class NotingObserver(MountedFileSystem fileSystem, ConcurrentQueue<string> faults) : FuseObserver
     {
         public override void Completed(in FuseCompletion completion) => fileSystem.Note(completion);
+
+        public override void Faulted(FuseFault fault) => faults.Enqueue($"{fault.Kind}: {fault.What}");
     }
 
     public bool HasPassthrough { get; }
@@ -59,6 +61,12 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
     internal ConcurrentQueue<(ulong Parent, string Name)> DroppedNames { get; } = new();
 
     internal ConcurrentQueue<ulong> DroppedInodes { get; } = new();
+
+    /// <summary>What the dispatcher complained of.</summary>
+    internal ConcurrentQueue<string> Faults { get; } = new();
+
+    /// <summary>Called once, before the next answer has left.</summary>
+    internal Action? OnAnswer { get; set; }
 
     internal int Epochs { get; private set; }
 
@@ -77,6 +85,8 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
         ulong unique = BitConverter.ToUInt64(message, 8);
         Assert.True(_waiting.TryRemove(unique, out TaskCompletionSource<Reply>? waiting), "an answer to no request, or a second one");
         waiting.SetResult(new Reply(errno, message[16..]));
+        (Action? then, OnAnswer) = (OnAnswer, null);
+        then?.Invoke();
         return 0;
     }
 

@@ -56,6 +56,21 @@ public sealed class MountedFileSystemTests
     }
 
     [Fact]
+    public async Task ADirectoryMayBeClosedBeforeItsReaderHasReturned()
+    {
+        await using var world = new FileSystemWorld();
+        world.Memory.PutPattern("a", 10);
+        ulong handle = world.Kernel.Open(1, directory: true).Read<FuseOpenOut>().Handle;
+        world.Kernel.ReadSome(1, handle, 0, 4096, plus: true);
+
+        world.Kernel.OnAnswer = () => world.Kernel.Release(1, handle, directory: true);
+        List<DirectoryEntry> again = world.Kernel.ReadSome(1, handle, 0, 4096, plus: true);
+
+        Assert.Equal(3, again.Count);
+        Assert.Empty(world.Kernel.Faults);
+    }
+
+    [Fact]
     public async Task AMissingNameIsNotAskedForTwiceWhileItsAbsenceIsFresh()
     {
         await using var world = new FileSystemWorld();

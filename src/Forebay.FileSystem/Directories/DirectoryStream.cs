@@ -12,7 +12,7 @@ namespace Forebay.FileSystem;
 /// name. So a place is found again where names came or went meanwhile: by the name, and only where that is gone by the count. 1 and 2 are the places
 /// behind <c>.</c> and <c>..</c>.
 /// </remarks>
-internal sealed class DirectoryStream(IFileMountPoint mount, string prefix) : IDisposable
+internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
 {
     internal const ulong AfterSelf = 1;
     internal const ulong AfterParent = 2;
@@ -23,7 +23,7 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix) : ID
     private int _index;
     private long _looked;
 
-    /// <summary>Held while a request is answered.</summary>
+    /// <summary>Held while a request is answered. Never disposed: whoever has the answer may close the handle before the turn is given back.</summary>
     internal SemaphoreSlim Turn { get; } = new(1, 1);
 
     /// <summary>For the name of one entry.</summary>
@@ -181,8 +181,6 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix) : ID
             SeekBehind(name, cookie);
         }
     }
-
-    public void Dispose() => Turn.Dispose();
 
     internal static ulong CookieOf(long count, string name)
     {

@@ -33,13 +33,7 @@ internal sealed class DirectoryStreams(IFileMountPoint mount, InodeTable table, 
     }
 
     /// <summary>Forgets a handle.</summary>
-    internal void Close(ulong handle)
-    {
-        if (_streams.TryRemove(handle, out DirectoryStream? stream))
-        {
-            stream.Dispose();
-        }
-    }
+    internal void Close(ulong handle) => _streams.TryRemove(handle, out _);
 
     /// <summary>The kernel has the listing of a directory now, and may keep it so long.</summary>
     internal void OnReadWhole(ulong nodeId, TimeSpan freshFor)
