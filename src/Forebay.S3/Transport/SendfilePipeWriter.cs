@@ -27,6 +27,9 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
     /// </summary>
     internal const int MaxInlineFileBytes = 256 << 10;
 
+    /// <summary>Most bytes of one call: more at a time are slower, by a seventh with eight connections (docs/BENCHMARKS.md, P3).</summary>
+    private const int MaxSendfileBytes = 1 << 20;
+
     /// <summary>Heartbeats (about a second each) in which a waiting client takes no byte before it is given up.</summary>
     internal const int MaxStalledHeartbeats = 60;
 
@@ -258,7 +261,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
         while (_fileAdvanced > 0)
         {
             long offset = _fileOffset;
-            nint sent = Native.SendFile(_connection.Handle, _file!, ref offset, _fileAdvanced);
+            nint sent = Native.SendFile(_connection.Handle, _file!, ref offset, Math.Min(_fileAdvanced, MaxSendfileBytes));
             if (sent > 0)
             {
                 FileBytesSent((int)sent);
