@@ -307,7 +307,8 @@ internal sealed class RangeFill
             bool ended = false;
             while (!ended && writer.Position < Range.End)
             {
-                int room = (int)Math.Min(buffer.Length - filled, Range.End - writer.Position - filled);
+                int most = WriteBytes(writer.Position, buffer.Length);
+                int room = (int)Math.Min(most - filled, Range.End - writer.Position - filled);
                 int count;
                 try
                 {
@@ -324,7 +325,7 @@ internal sealed class RangeFill
                 ended = room > 0 && count == 0;
                 filled += count;
                 bool complete = writer.Position + filled == Range.End;
-                if (filled == buffer.Length || complete || ended || (Volatile.Read(ref _waiters) > 0 && !read.IsProvisional))
+                if (filled == most || complete || ended || (Volatile.Read(ref _waiters) > 0 && !read.IsProvisional))
                 {
                     await WriteAsync(writer, buffer.AsMemory(0, filled));
                     filled = 0;
@@ -352,6 +353,14 @@ internal sealed class RangeFill
                 Advance(writer.Position);
             }
         }
+    }
+
+    /// <summary>Bytes gathered before they are written: up to the end of a page, so that a write that came early does not cut all later ones in two.</summary>
+    private int WriteBytes(long position, int bufferBytes)
+    {
+        long end = position + bufferBytes;
+        long aligned = end - (end % File.PageSizeBytes);
+        return aligned > position ? (int)(aligned - position) : bufferBytes;
     }
 
     private async ValueTask WriteAsync(PageWriter writer, ReadOnlyMemory<byte> bytes)
