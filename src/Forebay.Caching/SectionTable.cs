@@ -15,7 +15,7 @@ internal sealed class Section(CacheFile file, int index) : EvictionNode(HashOf(f
 
     internal int Index { get; } = index;
 
-    public override bool CanEvict => File.Entry.MayLeave && File.Sections!.MayClose(Index);
+    public override bool CanEvict => File.Entry.MayLeaveInPart && File.Sections!.MayClose(Index);
 
     /// <summary>Counts a use; uses that are close together, or to the one that filled it, are none. Racily, at worst it counts late.</summary>
     internal bool CountUse(int nowSeconds)

@@ -13,6 +13,10 @@ public sealed partial class Tier
     private const int SuspendSeconds = 10;
     private const int CommitDelayMilliseconds = 20;
     private const int MostChangesPerCommit = 4096;
+
+    /// <summary>Rows that wait to be deleted, beyond which nothing is stored while the index cannot be written.</summary>
+    internal const int MostPendingDeletes = 8_192;
+
     private readonly ConcurrentQueue<CacheFile> _dirty = new();
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly OpenFiles _openFiles;
@@ -183,6 +187,7 @@ public sealed partial class Tier
             Volatile.Write(ref _nowSeconds, (int)_time.GetUtcNow().ToUnixTimeSeconds());
             CommitBatch();
             EvictToLowWatermark();
+            EvictObjectsBeyondBound();
             CloseIdleFiles();
             Housekeep();
         }
@@ -260,6 +265,11 @@ public sealed partial class Tier
             lock (_lock)
             {
                 _pendingDeletes.UnionWith(deletes.Where(id => !_entries.ContainsKey(id)));
+                if (_pendingDeletes.Count >= MostPendingDeletes)
+                {
+                    // What is stored makes others go, and the index cannot be told of them: no more until it can.
+                    Suspend();
+                }
             }
 
             if (!_stop)

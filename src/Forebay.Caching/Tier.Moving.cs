@@ -36,8 +36,8 @@ public sealed partial class Tier
         Volatile.Write(ref _mover, mover);
     }
 
-    /// <summary>True while bytes fit without making anything go.</summary>
-    internal bool HasFreeRoom(long bytes) => UsedBytes + bytes <= Options.LowWatermark * Volatile.Read(ref _effectiveQuotaBytes);
+    /// <summary>True while an object of so many bytes fits without making anything go. Takes no lock, for it is asked under another tier's: the number of objects may be off by a few.</summary>
+    internal bool HasFreeRoom(long bytes) => UsedBytes + bytes <= Options.LowWatermark * Volatile.Read(ref _effectiveQuotaBytes) && _entries.Count <= LowObjects;
 
     /// <summary>True when a version may be stored here at all, now.</summary>
     internal bool Takes(ObjectVersion version) => version.Length > 0 && Fits(version) && !IsSuspended;
@@ -78,35 +78,40 @@ public sealed partial class Tier
             return null;
         }
 
+        Victims victims = default;
+        CacheFile? copy;
         lock (_lock)
         {
-            if (_entries.ContainsKey(version.Id))
-            {
-                return null;
-            }
-
-            var entry = new TierEntry(this, version.Id, 0, source.Owner)
-            {
-                Generation = FreeGenerationLocked(version.Id),
-                IsPinned = _pins.Covers(version),
-                UsedAtSeconds = source.UsedAtSeconds,
-                IsIncoming = true,
-                CountsForOwner = false,
-                WasReused = source.WasReused,
-                ObjectHash = source.ObjectHash,
-            };
-            entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true);
-            AddLocked(entry);
-            _policy.Add(entry);
-            if (entry.WasReused)
-            {
-                // It has proved itself in the other tier.
-                _policy.Touch(entry);
-            }
-
-            _openFiles.Opened(entry.File);
-            return entry.File;
+            copy = _entries.ContainsKey(version.Id) || !MakePlaceLocked(ref victims) ? null : AddIncomingLocked(version, source);
         }
+
+        DiscardVictims(victims.Nodes);
+        return copy;
+    }
+
+    private CacheFile AddIncomingLocked(ObjectVersion version, TierEntry source)
+    {
+        var entry = new TierEntry(this, version.Id, 0, source.Owner)
+        {
+            Generation = FreeGenerationLocked(version.Id),
+            IsPinned = _pins.Covers(version),
+            UsedAtSeconds = source.UsedAtSeconds,
+            IsIncoming = true,
+            CountsForOwner = false,
+            WasReused = source.WasReused,
+            ObjectHash = source.ObjectHash,
+        };
+        entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true);
+        AddLocked(entry);
+        _policy.Add(entry);
+        if (entry.WasReused)
+        {
+            // It has proved itself in the other tier.
+            _policy.Touch(entry);
+        }
+
+        _openFiles.Opened(entry.File);
+        return entry.File;
     }
 
     /// <summary>Shows a complete copy to readers and to the index.</summary>

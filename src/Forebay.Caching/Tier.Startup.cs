@@ -41,6 +41,7 @@ public sealed partial class Tier
                     return false;
                 }
 
+                Victims victims = default;
                 lock (_lock)
                 {
                     if (!row.IsUsable)
@@ -51,7 +52,14 @@ public sealed partial class Tier
                     else if (!_entries.ContainsKey(row.Id) && !_removedDuringScan.Contains(row.Id))
                     {
                         found.Add(RegisterLocked(row));
+                        ForgetBeyondBoundLocked(ref victims);
                     }
+                }
+
+                if (victims.Nodes is not null)
+                {
+                    DiscardVictims(victims.Nodes);
+                    DropEvicted(found);
                 }
             }
 

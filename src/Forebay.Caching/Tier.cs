@@ -167,7 +167,7 @@ public sealed partial class Tier : IDisposable
         return LoadFromIndex(version, known);
     }
 
-    /// <summary>Finds or makes the cached file of a version; null when it cannot be stored here: too large, or the directory is failing.</summary>
+    /// <summary>Finds or makes the cached file of a version; null when it cannot be stored here: too large, no place for one more object, or the directory is failing.</summary>
     /// <param name="version">The version.</param>
     /// <param name="inPart">Also make a partial file, if the version does not fit and holes can be punched here.</param>
     public CacheFile? FindOrCreate(ObjectVersion version, bool inPart = false)
@@ -186,7 +186,8 @@ public sealed partial class Tier : IDisposable
         }
 
         TierEntry? known;
-        CacheFile made;
+        CacheFile? made = null;
+        Victims victims = default;
         lock (_lock)
         {
             if (_entries.TryGetValue(version.Id, out known) && known.File is not null && !known.IsIncoming)
@@ -200,21 +201,25 @@ public sealed partial class Tier : IDisposable
                 RemoveLocked(known);
             }
 
-            var entry = new TierEntry(this, version.Id, 0, owner)
+            if (MakePlaceLocked(ref victims))
             {
-                Generation = FreeGenerationLocked(version.Id),
-                IsPinned = _pins.Covers(version),
-                UsedAtSeconds = Volatile.Read(ref _nowSeconds),
-                AwaitsFirstUse = true,
-            };
-            entry.ObjectHash = ObjectHash(version.UnderStore, version.Key);
-            entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true, sectionBytes);
-            AddLocked(entry);
-            _policy.Add(entry);
-            _openFiles.Opened(entry.File);
-            made = entry.File;
+                var entry = new TierEntry(this, version.Id, 0, owner)
+                {
+                    Generation = FreeGenerationLocked(version.Id),
+                    IsPinned = _pins.Covers(version),
+                    UsedAtSeconds = Volatile.Read(ref _nowSeconds),
+                    AwaitsFirstUse = true,
+                };
+                entry.ObjectHash = ObjectHash(version.UnderStore, version.Key);
+                entry.File = new CacheFile(this, entry, version, entry.Generation, new PageMap(version.Length, PageSizeBytes), isNew: true, sectionBytes);
+                AddLocked(entry);
+                _policy.Add(entry);
+                _openFiles.Opened(entry.File);
+                made = entry.File;
+            }
         }
 
+        DiscardVictims(victims.Nodes);
         if (known is not null)
         {
             Discard(known, known.File, known.SizeBytes);

@@ -118,6 +118,9 @@ internal sealed class TierEntry(Tier tier, VersionId id, long sizeBytes, int own
         return true;
     }
 
+    /// <summary>False also while room is no help: its sections may go, but it would still be remembered.</summary>
+    internal bool MayLeaveInPart => MayLeave && !tier.IsEvictingObjects;
+
     /// <summary>False while its bytes must stay, whoever reads them.</summary>
     internal bool MayLeave => !IsPinned && (tier.EvictingOwner < 0 || tier.EvictingOwner == Owner);
 

@@ -16,7 +16,8 @@ public sealed record TierOwner(UnderStoreId UnderStore, string Prefix, long? Quo
 /// <remarks>Lock order: nothing is called under the lock here. No tier's lock may be held at <see cref="TryTake"/>, which may take any of them in turn.</remarks>
 /// <param name="owners">Mount points; positions are the owner numbers.</param>
 /// <param name="maxOpenFiles">Most cache files kept open per tier while nobody reads them.</param>
-public sealed class TierOwners(IReadOnlyList<TierOwner> owners, int maxOpenFiles = 1024)
+/// <param name="maxObjects">Most objects that a tier remembers, &gt; 0: each costs about 210 bytes of memory, whatever its size.</param>
+public sealed class TierOwners(IReadOnlyList<TierOwner> owners, int maxOpenFiles = 1024, int maxObjects = int.MaxValue)
 {
     private readonly Lock _lock = new();
     private readonly long[] _bytes = new long[owners.Count];
@@ -29,6 +30,9 @@ public sealed class TierOwners(IReadOnlyList<TierOwner> owners, int maxOpenFiles
 
     /// <summary>Most cache files kept open per tier while nobody reads them.</summary>
     public int MaxOpenFiles => maxOpenFiles;
+
+    /// <summary>Most objects that a tier remembers.</summary>
+    public int MaxObjects => maxObjects;
 
     /// <summary>Number of the owner of a key; -1 when no mount point covers it any more.</summary>
     public int OwnerOf(UnderStoreId store, string key)

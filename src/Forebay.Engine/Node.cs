@@ -64,7 +64,7 @@ public sealed class Node : INode, IAsyncDisposable
         PageCache cache;
         try
         {
-            cache = PageCache.Open(options.Tiers, new TierOwners(owners, filesPerTier), time);
+            cache = PageCache.Open(options.Tiers, new TierOwners(owners, filesPerTier, ObjectsPerTier(options)), time);
         }
         catch
         {
@@ -294,6 +294,13 @@ public sealed class Node : INode, IAsyncDisposable
     private static string IdentityOf(MountPointOptions mount, UnderStoreId store)
         => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{mount.Name}\n{store.Value}\n{mount.Prefix}\n{mount.AccessIdentity}")));
 
+    /// <summary>All tiers together remember cached objects in at most a quarter of the memory limit.</summary>
+    internal static int ObjectsPerTier(NodeOptions options)
+    {
+        const int BytesPerObject = 256; // 210 measured, docs/BENCHMARKS.md; the rest is for tables that grow by doubling
+        return (int)Math.Min(options.MemoryLimitBytes / 4 / BytesPerObject / Math.Max(1, options.Tiers.Count), int.MaxValue);
+    }
+
     /// <summary>All mount points together keep metadata in at most a quarter of the memory limit, half of it for stats and half for listings.</summary>
     private static MountPointOptions WithinMemory(MountPointOptions mount, NodeOptions options)
     {
@@ -329,6 +336,7 @@ public sealed class Node : INode, IAsyncDisposable
         Directory = tier.Path,
         Medium = tier.Options.Medium.ToString().ToUpperInvariant(),
         QuotaBytes = tier.Options.QuotaBytes,
+        MaxObjects = tier.MaxObjects,
         UsedBytes = tier.UsedBytes,
         Objects = tier.Objects,
         EvictedBytes = tier.EvictedBytes,

@@ -27,6 +27,8 @@ internal sealed class FakeNode : INode
 
     public ForebayException? Fail { get; set; }
 
+    public string? MetadataFault { get; set; }
+
     public IReadOnlyList<IMountPoint> MountPoints => [Data];
 
     public IReadOnlyList<LoadStatus> Loads => _loads;
@@ -41,6 +43,7 @@ internal sealed class FakeNode : INode
         StartedAt = DateTimeOffset.UnixEpoch,
         ResidentBytes = 100,
         MemoryLimitBytes = 200,
+        MetadataFault = MetadataFault,
         MountPoints =
         [
             new MountPointStatus
@@ -53,7 +56,7 @@ internal sealed class FakeNode : INode
         [
             new TierStatus
             {
-                Directory = "/var/cache\\x", Medium = "SSD", QuotaBytes = 1000, UsedBytes = 500, Objects = 4, EvictedBytes = 1, PromotedBytes = 2, DemotedBytes = 3, CorruptPages = 0,
+                Directory = "/var/cache\\x", Medium = "SSD", QuotaBytes = 1000, UsedBytes = 500, Objects = 4, MaxObjects = 64, EvictedBytes = 1, PromotedBytes = 2, DemotedBytes = 3, CorruptPages = 0,
                 IoErrors = 0, BypassedBytes = 0, State = "ok",
             },
         ],

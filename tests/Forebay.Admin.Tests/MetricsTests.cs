@@ -20,6 +20,18 @@ public sealed partial class MetricsTests : AdminFixture
     }
 
     [Fact]
+    public async Task AFaultOfKeptMetadataIsInStatusAndMetrics()
+    {
+        using var anonymous = new HttpClient { BaseAddress = Address };
+        Assert.Contains("forebay_metadata_healthy 1\n", await anonymous.GetStringAsync("/metrics"));
+
+        Node.MetadataFault = "the disk is full";
+
+        Assert.Contains("forebay_metadata_healthy 0\n", await anonymous.GetStringAsync("/metrics"));
+        Assert.Equal("the disk is full", (await Client.GetStatusAsync(Soon)).MetadataFault);
+    }
+
+    [Fact]
     public void NamesFollowTheConventionAndAreUnique()
     {
         Assert.Equal(MetricCatalog.All.Count, MetricCatalog.All.Select(metric => metric.Name).Distinct().Count());

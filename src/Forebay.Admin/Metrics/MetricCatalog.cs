@@ -67,6 +67,9 @@ public static class MetricCatalog
     /// <summary>Bytes of listings.</summary>
     public static readonly MetricDefinition ListingBytes = Gauge("forebay_metadata_listing_bytes", "bytes", "Bytes of cached listings.", Mount);
 
+    /// <summary>State of the metadata that is kept for a restart.</summary>
+    public static readonly MetricDefinition MetadataHealthy = Gauge("forebay_metadata_healthy", "0 or 1", "1 while stats are kept for a restart, or need not be; else metadataFault in status says why not.", None);
+
     /// <summary>Quota of a tier.</summary>
     public static readonly MetricDefinition TierQuota = Gauge("forebay_tier_quota_bytes", "bytes", "Bound of the tier directory.", Tier);
 
@@ -75,6 +78,9 @@ public static class MetricCatalog
 
     /// <summary>Objects of a tier.</summary>
     public static readonly MetricDefinition TierObjects = Gauge("forebay_tier_objects", "objects", "Objects with at least one cached page.", Tier);
+
+    /// <summary>Bound of the objects of a tier.</summary>
+    public static readonly MetricDefinition TierMaxObjects = Gauge("forebay_tier_max_objects", "objects", "Most objects that the tier remembers, a share of the memory limit.", Tier);
 
     /// <summary>Evicted bytes.</summary>
     public static readonly MetricDefinition TierEvicted = Counter("forebay_tier_evicted_bytes_total", "bytes", "Bytes evicted for room.", Tier);
@@ -184,10 +190,10 @@ public static class MetricCatalog
     /// <summary>All metrics in the order of the documentation.</summary>
     public static IReadOnlyList<MetricDefinition> All { get; } =
     [
-        BuildInfo, StartTime, Uptime, Resident, MemoryLimit, ManagedHeap, CpuSeconds,
+        BuildInfo, StartTime, Uptime, Resident, MemoryLimit, ManagedHeap, CpuSeconds, MetadataHealthy,
         UnderStoreBytes, UnderStoreRequests, UnderStoreErrors, HitBytes, MissBytes, CachedBytes, TotalBytes,
         MetadataHits, MetadataMisses, CachedStats, ListingBytes,
-        TierQuota, TierUsed, TierObjects, TierEvicted, TierPromoted, TierDemoted, TierCorrupt, TierErrors, TierBypassed, TierHealthy,
+        TierQuota, TierUsed, TierObjects, TierMaxObjects, TierEvicted, TierPromoted, TierDemoted, TierCorrupt, TierErrors, TierBypassed, TierHealthy,
         S3Requests, S3SentBytes, S3SendfileBytes, S3Connections, S3ActiveRequests, S3QueuedRequests, S3RefusedRequests, S3AuthenticationFailures,
         FuseRequests, FuseErrors, FuseSeconds, FuseOpenRequests, FuseReadBytes, FuseReads, FuseOpens, FuseStaleOpens, FusePassthrough,
         FuseInodes, FuseInodeLimit, FuseInodeBytes, FuseHandles, FuseBackings, FusePrefetchedFiles, FusePrefetchedFilesUsed, FusePrefetchedBytes, FuseUnshowableKeys, FuseHiddenObjects, FuseFailures,

@@ -18,6 +18,7 @@ internal static class NodeMetricSource
             sink.Add(MetricCatalog.CpuSeconds, Environment.CpuUsage.TotalTime.TotalSeconds);
         }
 
+        sink.Add(MetricCatalog.MetadataHealthy, status.MetadataFault is null ? 1 : 0);
         foreach (MountPointStatus mount in status.MountPoints)
         {
             Collect(mount, sink);
@@ -53,6 +54,7 @@ internal static class NodeMetricSource
         sink.Add(MetricCatalog.TierQuota, tier.QuotaBytes, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierUsed, tier.UsedBytes, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierObjects, tier.Objects, tier.Directory, tier.Medium);
+        sink.Add(MetricCatalog.TierMaxObjects, tier.MaxObjects, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierEvicted, tier.EvictedBytes, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierPromoted, tier.PromotedBytes, tier.Directory, tier.Medium);
         sink.Add(MetricCatalog.TierDemoted, tier.DemotedBytes, tier.Directory, tier.Medium);

@@ -125,8 +125,11 @@ public sealed class S3Fifo : IEvictionPolicy
             _small.Push(node);
         }
 
-        _filling = _main.Bytes < _capacityBytes / 2;
+        _filling &= _main.Bytes < _capacityBytes / 2;
     }
+
+    /// <summary>Another bound than the bytes was reached: what leaves the small queue does not enter the main queue for nothing any more.</summary>
+    internal void EndFilling() => _filling = false;
 
     /// <summary>
     /// Puts a restored node before all others of its queue: called from the newest to the oldest of them, it orders them, whatever order they

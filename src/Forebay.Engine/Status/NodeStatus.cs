@@ -89,6 +89,9 @@ public sealed record TierStatus
     /// <summary>Objects with at least one cached page.</summary>
     public required long Objects { get; init; }
 
+    /// <summary>Most objects remembered, a share of the memory limit.</summary>
+    public required long MaxObjects { get; init; }
+
     /// <summary>Bytes evicted for room.</summary>
     public required long EvictedBytes { get; init; }
 
