@@ -39,15 +39,13 @@ public sealed partial class MountedFileSystem
             return;
         }
 
-        if (!TryOpen(request, view, stat, out FuseOpenOut opened))
+        if (MayBeLent(view, stat))
         {
-            request.ReplyError(Errno.ENOMEM);
+            _ = OpenLentAsync(request, view, stat);
             return;
         }
 
-        _prefetch.OnOpen(stat);
-        Note(request, (opened.Flags & (uint)FuseOpenFlags.Passthrough) != 0 ? AccessSource.Passthrough : AccessSource.Worker);
-        request.ReplyOpen(opened);
+        Open(request, view, stat, lent: default);
     }
 
     /// <inheritdoc/>
@@ -162,7 +160,43 @@ public sealed partial class MountedFileSystem
         return true;
     }
 
-    private bool TryOpen(FuseRequest request, in InodeView view, ObjectStat stat, out FuseOpenOut opened)
+    /// <summary>True for a file that the kernel could read itself if somebody lent it. That is asked before it is opened: its mode cannot change later.</summary>
+    private bool MayBeLent(in InodeView view, ObjectStat stat)
+        => _lenders is { IsAvailable: true } && view is { Opens: 0, BackingId: 0 } && _backings.IsAvailable && WantsPassthrough(stat) && _mount.CachedBytesOf(stat) < stat.Length;
+
+    private async Task OpenLentAsync(FuseRequest request, InodeView view, ObjectStat stat)
+    {
+        FileSegment lent = default;
+        try
+        {
+            using RequestDeadline deadline = Deadline(request);
+            lent = await _lenders!.BorrowAsync(stat, deadline.Token);
+        }
+        catch (OperationCanceledException error)
+        {
+            Fail(request, "open", stat.Key, error);
+            return;
+        }
+
+        Open(request, view, stat, lent);
+    }
+
+    private void Open(FuseRequest request, in InodeView view, ObjectStat stat, FileSegment lent)
+    {
+        bool isOpen = TryOpen(request, view, stat, ref lent, out FuseOpenOut opened);
+        lent.Dispose();
+        if (!isOpen)
+        {
+            request.ReplyError(Errno.ENOMEM);
+            return;
+        }
+
+        _prefetch.OnOpen(stat);
+        Note(request, (opened.Flags & (uint)FuseOpenFlags.Passthrough) != 0 ? AccessSource.Passthrough : AccessSource.Worker);
+        request.ReplyOpen(opened);
+    }
+
+    private bool TryOpen(FuseRequest request, in InodeView view, ObjectStat stat, ref FileSegment lent, out FuseOpenOut opened)
     {
         lock (StripeOf(view.NodeId))
         {
@@ -172,7 +206,7 @@ public sealed partial class MountedFileSystem
             OpenMode mode = now.Opens > 0 ? now.OpenMode : _options.DirectIo ? OpenMode.Direct : OpenMode.Cached;
             if (now.Opens > 0 ? mode == OpenMode.Passthrough : WantsPassthrough(stat))
             {
-                backing = now.Opens > 0 ? now.BackingId : _backings.Open(view.NodeId, stat);
+                backing = now.Opens > 0 ? now.BackingId : _backings.Open(view.NodeId, stat, ref lent);
                 mode = backing != 0 ? OpenMode.Passthrough : mode;
             }
 
@@ -194,7 +228,8 @@ public sealed partial class MountedFileSystem
             else
             {
                 Interlocked.Increment(ref _cachedOpens);
-                _files.Add(handle, stat);
+                _files.Add(handle, stat, lent);
+                lent = default;
             }
 
             // Pages of an inode are those of its version for ever, so they always stay. Nothing is ever dirty: no FLUSH at each close.
@@ -220,8 +255,13 @@ public sealed partial class MountedFileSystem
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            _prefetch.OnColdRead(file.Stat, _streams.WasListed(request.NodeId));
             using RequestDeadline deadline = Deadline(request);
+            reader = await file.BorrowAsync(deadline.Token);
+            if (reader is not LentReader)
+            {
+                _prefetch.OnColdRead(file.Stat, _streams.WasListed(request.NodeId));
+            }
+
             await _files.WaitingReads.WaitAsync(deadline.Token);
             try
             {

@@ -19,6 +19,7 @@ namespace Forebay.FileSystem;
 public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
 {
     private readonly IFileMountPoint _mount;
+    private readonly IWholeFileSource? _lenders;
     private readonly FileSystemOptions _options;
     private readonly InodeTable _table;
     private readonly AttributeWriter _attributes;
@@ -43,14 +44,16 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
     /// <param name="region">Memory of the inode table; must outlive the file system.</param>
     /// <param name="logger">Takes faults and failures.</param>
     /// <param name="time">Clock of deadlines.</param>
+    /// <param name="lenders">Who may lend whole files that the mount point does not have, or null; must outlive the file system.</param>
     /// <exception cref="ForebayException"><see cref="ErrorKind.InvalidArgument"/>: the region holds the table of something else.</exception>
-    public MountedFileSystem(IFileMountPoint mount, FileSystemOptions options, InodeRegion region, ILogger logger, TimeProvider time)
+    public MountedFileSystem(IFileMountPoint mount, FileSystemOptions options, InodeRegion region, ILogger logger, TimeProvider time, IWholeFileSource? lenders = null)
     {
         ArgumentNullException.ThrowIfNull(mount);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(region);
         ArgumentNullException.ThrowIfNull(time);
         _mount = mount;
+        _lenders = lenders;
         _options = options;
         _logger = logger;
         _time = time;
@@ -60,8 +63,8 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _headers = new ListedHeaders(mount, _rule, time);
         _failures = new FileSystemFailures(logger, time);
         _backings = new Backings(_table, mount, options.MaxIdleBackings, logger);
-        _prefetch = new DirectoryPrefetch(mount, options);
-        _files = new OpenFiles(mount, _table, options.MaxWaitingReads);
+        _prefetch = new DirectoryPrefetch(mount, options, lenders);
+        _files = new OpenFiles(mount, _table, lenders, options.MaxWaitingReads);
         _streams = new DirectoryStreams(mount, _table, time);
         _surveys = new NameSurveys(mount, time);
         AccessLog = new AccessLog(time);

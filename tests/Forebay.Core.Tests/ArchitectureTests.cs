@@ -19,8 +19,9 @@ public sealed partial class ArchitectureTests
         ["FileSystem"] = ["Core", "Engine", "Fuse"],
         ["S3"] = ["Core", "Engine"],
         ["Admin"] = ["Core", "Engine"],
+        ["DataPlane"] = ["Core", "Engine"],
         ["Mounting"] = ["Core", "Fuse"],
-        ["Cli"] = ["Core", "Caching", "UnderStores", "Engine", "S3", "Admin", "Fuse", "FileSystem", "Mounting"],
+        ["Cli"] = ["Core", "Caching", "UnderStores", "Engine", "S3", "Admin", "Fuse", "FileSystem", "DataPlane", "Mounting"],
     };
 
     private static readonly string Source = FindSource();

@@ -18,8 +18,10 @@ internal sealed class FileSystemWorld : IAsyncDisposable
         bool passthrough = false,
         long quotaBytes = 256 << 20,
         bool withKernel = true,
-        int inodes = 20_000)
+        int inodes = 20_000,
+        IWholeFileSource? lenders = null)
     {
+        _lenders = lenders;
         Region = InodeRegion.Allocate(inodes);
         Options = options ?? new FileSystemOptions();
         Time = time ?? TimeProvider.System;
@@ -28,7 +30,7 @@ internal sealed class FileSystemWorld : IAsyncDisposable
             new NodeOptions
             {
                 MountPoints = [mount is null ? point : mount(point)],
-                Tiers = [new TierOptions { Directory = Directory["tier"], QuotaBytes = quotaBytes, PageSizeBytes = 64 << 10 }],
+                Tiers = quotaBytes == 0 ? [] : [new TierOptions { Directory = Directory["tier"], QuotaBytes = quotaBytes, PageSizeBytes = 64 << 10 }],
                 Fill = new FillOptions { RetryBaseDelay = TimeSpan.FromMilliseconds(1), RetryMaxDelay = TimeSpan.FromMilliseconds(2), MaxAttempts = 2 },
                 MemoryLimitBytes = 256 << 20,
             },
@@ -40,6 +42,8 @@ internal sealed class FileSystemWorld : IAsyncDisposable
             Kernel = new FakeKernel(FileSystem, passthrough);
         }
     }
+
+    private readonly IWholeFileSource? _lenders;
 
     internal TempDirectory Directory { get; } = new();
 
@@ -94,5 +98,5 @@ internal sealed class FileSystemWorld : IAsyncDisposable
         Assert.Equal(-1, InMemoryUnderStore.PatternOf(stat).FirstMismatch(offset, actual));
     }
 
-    private MountedFileSystem Make() => new(Mount, Options, Region, NullLogger.Instance, Time);
+    private MountedFileSystem Make() => new(Mount, Options, Region, NullLogger.Instance, Time, _lenders);
 }

@@ -61,7 +61,10 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
     }
 
     /// <summary>The id of an inode that is about to be opened, handing its file over if it is whole; 0 when it is not.</summary>
-    internal int Open(ulong nodeId, ObjectStat stat)
+    /// <param name="nodeId">The inode.</param>
+    /// <param name="stat">Its version.</param>
+    /// <param name="lent">The whole file as another process lends it, used where there is none here; empty for none, and once it is used.</param>
+    internal int Open(ulong nodeId, ObjectStat stat, ref FileSegment lent)
     {
         lock (_lock)
         {
@@ -78,7 +81,12 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
 
             if (!mount.TryTakeWhole(stat, out FileSegment file))
             {
-                return 0;
+                if (lent.IsEmpty)
+                {
+                    return 0;
+                }
+
+                (file, lent) = (lent, default);
             }
 
             int errno = _kernel!.OpenBacking(file.File!, out int id);

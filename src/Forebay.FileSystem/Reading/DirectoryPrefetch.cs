@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using Forebay.Core;
 using Forebay.Engine;
@@ -9,7 +10,7 @@ namespace Forebay.FileSystem;
 /// then from the beginning. Which order the program reads in does not matter; it waits for a file at most once. Thread-safe.
 /// </summary>
 /// <remarks>Bounded: directories at a time, files at a time, bytes for a directory. What cannot be stored or fetched ends the work for its directory.</remarks>
-internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions options) : IDisposable
+internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions options, IWholeFileSource? lenders) : IDisposable
 {
     private const int PageEntries = 1_000;
     private const int MostDirectories = 64;
@@ -131,7 +132,7 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
         {
             // Before: a reader that goes on in order opens the file while it is being brought.
             _brought.Add(stat.Key);
-            long fetched = await mount.BringAsync(stat, _lifetime.Token);
+            long fetched = await BringAsync(stat);
             if (fetched > 0)
             {
                 Interlocked.Increment(ref _files);
@@ -156,6 +157,28 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
         finally
         {
             _places.Release();
+        }
+    }
+
+    /// <summary>Into the cache; where there is none, into that of whoever lends: it keeps what is read through it.</summary>
+    private async ValueTask<long> BringAsync(ObjectStat stat)
+    {
+        try
+        {
+            return await mount.BringAsync(stat, _lifetime.Token);
+        }
+        catch (ForebayException error) when (error.Kind == ErrorKind.NoSpace && lenders is { IsAvailable: true })
+        {
+            byte[] scrap = ArrayPool<byte>.Shared.Rent((int)stat.Length);
+            try
+            {
+                using IFileReader reader = mount.OpenVersion(stat, requestId: null);
+                return await reader.ReadAsync(0, scrap.AsMemory(0, (int)stat.Length), _lifetime.Token);
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(scrap);
+            }
         }
     }
 

@@ -4,10 +4,14 @@ using Forebay.Engine;
 namespace Forebay.FileSystem;
 
 /// <summary>One open file that is read through this process. Its reader is made at the first read. Thread-safe.</summary>
-internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat)
+/// <param name="mount">What is mounted.</param>
+/// <param name="stat">The version that is read.</param>
+/// <param name="lenders">Who may lend its whole file, or null.</param>
+internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFileSource? lenders)
 {
     private readonly Lock _lock = new();
     private IFileReader? _reader;
+    private Task? _borrowing;
     private int _reads;
     private bool _isClosed;
 
@@ -26,6 +30,37 @@ internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat)
 
             _reads++;
             return _reader ??= mount.OpenVersion(Stat, requestId: null);
+        }
+    }
+
+    /// <summary>Asks once whether the whole file is lent, for a read that has begun and found nothing.</summary>
+    /// <returns>The reader to go on with: the same, or one of what was lent.</returns>
+    internal async ValueTask<IFileReader> BorrowAsync(CancellationToken cancellationToken)
+    {
+        if (lenders is not null)
+        {
+            Task borrowing;
+            lock (_lock)
+            {
+                borrowing = _borrowing ??= BorrowOnceAsync(lenders);
+            }
+
+            await borrowing.WaitAsync(cancellationToken);
+        }
+
+        lock (_lock)
+        {
+            return _reader!;
+        }
+    }
+
+    /// <summary>Reads what was lent when the file was opened.</summary>
+    internal void Use(FileSegment lent)
+    {
+        lock (_lock)
+        {
+            _borrowing = Task.CompletedTask;
+            _reader = Join(lent, _reader ?? mount.OpenVersion(Stat, requestId: null));
         }
     }
 
@@ -61,5 +96,28 @@ internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat)
         }
 
         _reader?.Dispose();
+    }
+
+    private static LentReader Join(FileSegment lent, IFileReader other) => new(lent, other);
+
+    private async Task BorrowOnceAsync(IWholeFileSource from)
+    {
+        // The read that asked may give up; others of this file still want the answer.
+        FileSegment lent = await from.BorrowAsync(Stat, CancellationToken.None);
+        if (lent.IsEmpty)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            if (!_isClosed || _reads > 0)
+            {
+                _reader = Join(lent, _reader!);
+                return;
+            }
+        }
+
+        lent.Dispose();
     }
 }

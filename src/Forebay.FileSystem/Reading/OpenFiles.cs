@@ -5,7 +5,7 @@ using Forebay.Engine;
 namespace Forebay.FileSystem;
 
 /// <summary>Open files by handle. Those that a killed process opened are found in the inode table when they are first read. Thread-safe.</summary>
-internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, int maxWaitingReads) : IDisposable
+internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeFileSource? lenders, int maxWaitingReads) : IDisposable
 {
     private readonly ConcurrentDictionary<ulong, OpenFile> _files = new();
     private long _hotReads;
@@ -25,7 +25,22 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, int max
     internal OpenFile? Find(ulong handle) => _files.TryGetValue(handle, out OpenFile? file) ? file : Restore(handle);
 
     /// <summary>Notes a file that was opened.</summary>
-    internal void Add(ulong handle, ObjectStat stat) => _files.TryAdd(handle, new OpenFile(mount, stat));
+    /// <param name="handle">Its handle.</param>
+    /// <param name="stat">Its version.</param>
+    /// <param name="lent">The whole file, if it was lent for this; owned from here on.</param>
+    internal void Add(ulong handle, ObjectStat stat, FileSegment lent)
+    {
+        OpenFile file = new(mount, stat, lenders);
+        if (!lent.IsEmpty)
+        {
+            file.Use(lent);
+        }
+
+        if (!_files.TryAdd(handle, file))
+        {
+            file.Close();
+        }
+    }
 
     /// <summary>Forgets a handle.</summary>
     internal void Close(ulong handle)
@@ -63,6 +78,6 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, int max
             return null;
         }
 
-        return _files.GetOrAdd(handle, static (_, state) => new OpenFile(state.mount, state.stat), (mount, stat));
+        return _files.GetOrAdd(handle, static (_, state) => new OpenFile(state.mount, state.stat, state.lenders), (mount, stat, lenders));
     }
 }

@@ -1,0 +1,256 @@
+using System.Security.Cryptography;
+using Forebay.Core;
+using Forebay.DataPlane.Wire;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.DataPlane.Tests;
+
+/// <summary>Bytes that nobody should send: they end their own connection and nothing else.</summary>
+public sealed class HostileMessageTests
+{
+    [Fact]
+    public void EveryTruncationOfEveryMessageIsRejectedAndSoIsAnyByteMore()
+    {
+        foreach (byte[] message in Valid())
+        {
+            Parse(message);
+            for (int length = 0; length < message.Length; length++)
+            {
+                Assert.Throws<MalformedLendingException>(() => Parse(message.AsSpan(0, length)));
+            }
+
+            Assert.Throws<MalformedLendingException>(() => Parse([.. message, 0]));
+        }
+    }
+
+    [Fact]
+    public void MutatedMessagesAreReadOrRejected()
+    {
+        int seed = RandomNumberGenerator.GetInt32(int.MaxValue);
+        Random random = new(seed);
+        byte[][] valid = Valid();
+        for (int i = 0; i < 40_000; i++)
+        {
+            byte[] message = Mutate(valid[random.Next(valid.Length)], random);
+            try
+            {
+                Parse(message);
+            }
+            catch (MalformedLendingException)
+            {
+                // As it should be.
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"seed {seed}, mutant {i}: {e}");
+            }
+        }
+    }
+
+    [Fact]
+    public async Task ANodeOutlivesHostileMountsAndServesOthers()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("dir/a", 100_000);
+        FileBorrower good = world.Connected();
+        int seed = RandomNumberGenerator.GetInt32(int.MaxValue);
+        Random random = new(seed);
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        for (int i = 0; i < 400; i++)
+        {
+            using LendingSocket socket = LendingSocket.Connect(world.Options.Path);
+            int length = socket.Receive(buffer, out _);
+            Assert.True(length == 56, $"seed {seed}, connection {i}: no greeting");
+            if (i % 2 == 0)
+            {
+                Attach(socket, buffer.AsSpan(0, length));
+                Assert.True(socket.Receive(buffer, out _) > 0);
+            }
+
+            for (int n = 0; n < 20; n++)
+            {
+                byte[][] valid = Valid(stat);
+                socket.TrySend(Mutate(valid[random.Next(valid.Length)], random));
+            }
+
+            if (i % 50 == 0)
+            {
+                using FileSegment file = await good.BorrowAsync(stat, CancellationToken.None);
+                Assert.True(!file.IsEmpty, $"seed {seed}: nothing is lent any more after {i} connections");
+            }
+        }
+
+        LendingWorld.Eventually("only the good one is left", () => world.Lender is { Connections: 1, LentFiles: 0 });
+    }
+
+    [Fact]
+    public async Task AMessageThatIsTooLargeEndsItsConnection()
+    {
+        await using LendingWorld world = new();
+        using LendingSocket socket = LendingSocket.Connect(world.Options.Path);
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        socket.Receive(buffer, out _);
+
+        socket.TrySend(new byte[LendingMessage.MaxBytes + 1]);
+
+        Assert.Equal(0, socket.Receive(buffer, out _));
+    }
+
+    [Fact]
+    public async Task ANodeThatLendsWhatItMustNotIsNotBelieved()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("a", 1000);
+        world.StopLender();
+        string file = world.Directory["file"];
+        await File.WriteAllBytesAsync(file, new byte[1000]);
+        await File.WriteAllBytesAsync(world.Directory["short"], new byte[999]);
+
+        Assert.True(await LendsAsync(world, stat, file, FileAccess.Read), "a good one is taken");
+        Assert.False(await LendsAsync(world, stat, file, FileAccess.ReadWrite), "one that can be written");
+        Assert.False(await LendsAsync(world, stat, world.Directory["short"], FileAccess.Read), "one of another length");
+        Assert.False(await LendsAsync(world, stat, null, FileAccess.Read), "none");
+    }
+
+    /// <summary>Plays a node that lends a file to the first mount that asks; true when the mount took it.</summary>
+    private static async Task<bool> LendsAsync(LendingWorld world, ObjectStat stat, string? file, FileAccess access)
+    {
+        using LendingSocket listener = LendingSocket.Listen(world.Options.Path);
+        using FileBorrower borrower = new(new FileBorrowerOptions { Path = world.Options.Path, Mount = "data" }, TimeProvider.System, NullLogger.Instance);
+        borrower.Start();
+        using LendingSocket mount = listener.Accept()!;
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        mount.TrySend(Valid()[0]);
+        mount.Receive(buffer, out _);
+        mount.TrySend(Valid()[2]);
+        LendingWorld.Eventually("the mount is connected", () => borrower.IsAvailable);
+        Task<FileSegment> borrowing = borrower.BorrowAsync(stat, CancellationToken.None).AsTask();
+        mount.Receive(buffer, out _);
+        using SafeFileHandle? handle = file is null ? null : File.OpenHandle(file, FileMode.Open, access, FileShare.ReadWrite);
+        byte[] answer = new byte[32];
+        LendingMessage lent = new(answer, LendingMessageKind.Lent);
+        lent.Number(1);
+        lent.Outcome(LendingOutcome.Lent);
+        mount.TrySend(lent.Bytes, handle);
+        listener.Shutdown();
+        using FileSegment got = await borrowing;
+        return !got.IsEmpty;
+    }
+
+    private static void Attach(LendingSocket socket, ReadOnlySpan<byte> greeting)
+    {
+        byte[] bytes = new byte[LendingMessage.MaxBytes];
+        Span<byte> proof = stackalloc byte[LendingMessage.ProofBytes];
+        LendingProof.Compute(LendingWorld.Secret, new Guid(greeting.Slice(8, 16)), greeting[24..], LendingWorld.Key, "data", proof);
+        LendingMessage attach = new(bytes, LendingMessageKind.Attach);
+        attach.Raw(proof);
+        attach.Text(LendingWorld.Key);
+        attach.Text("data");
+        Assert.True(socket.TrySend(attach.Bytes));
+    }
+
+    private static byte[] Mutate(byte[] message, Random random)
+    {
+        List<byte> bytes = [.. message];
+        for (int i = random.Next(4); i >= 0; i--)
+        {
+            int at = random.Next(bytes.Count);
+            switch (random.Next(4))
+            {
+                case 0:
+                    bytes[at] = (byte)random.Next(256);
+                    break;
+                case 1:
+                    bytes[at] ^= (byte)(1 << random.Next(8));
+                    break;
+                case 2:
+                    bytes.RemoveRange(at, bytes.Count - at);
+                    break;
+                default:
+                    bytes.Insert(at, (byte)random.Next(256));
+                    break;
+            }
+
+            if (bytes.Count == 0)
+            {
+                bytes.Add(0);
+            }
+        }
+
+        return [.. bytes];
+    }
+
+    private static void Parse(ReadOnlySpan<byte> bytes)
+    {
+        LendingReader message = new(bytes);
+        switch (message.Kind)
+        {
+            case LendingMessageKind.Hello:
+                message.Raw(16 + LendingMessage.ChallengeBytes);
+                break;
+            case LendingMessageKind.Attach:
+                message.Raw(LendingMessage.ProofBytes);
+                message.Text();
+                message.Text();
+                break;
+            case LendingMessageKind.Attached:
+                message.Outcome();
+                break;
+            case LendingMessageKind.Borrow:
+                message.Number();
+                message.Number();
+                message.Text();
+                message.Text();
+                break;
+            case LendingMessageKind.Lent:
+                message.Number();
+                message.Outcome();
+                break;
+            case LendingMessageKind.Return:
+                message.Number();
+                break;
+            default:
+                throw new MalformedLendingException("of no kind");
+        }
+
+        message.End();
+    }
+
+    private static byte[][] Valid(ObjectStat? stat = null)
+    {
+        return
+        [
+            Make(LendingMessageKind.Hello, static (ref LendingMessage message, ObjectStat? _) => message.Raw(new byte[16 + LendingMessage.ChallengeBytes]), stat),
+            Make(LendingMessageKind.Attach, static (ref LendingMessage message, ObjectStat? _) =>
+            {
+                message.Raw(new byte[LendingMessage.ProofBytes]);
+                message.Text(LendingWorld.Key);
+                message.Text("data");
+            }, stat),
+            Make(LendingMessageKind.Attached, static (ref LendingMessage message, ObjectStat? _) => message.Outcome(LendingOutcome.Lent), stat),
+            Make(LendingMessageKind.Borrow, static (ref LendingMessage message, ObjectStat? of) =>
+            {
+                message.Number(1);
+                message.Number((ulong)(of?.Length ?? 7));
+                message.Text(of?.Key ?? "dir/ü");
+                message.Text(of?.ETag ?? "\"e\"");
+            }, stat),
+            Make(LendingMessageKind.Lent, static (ref LendingMessage message, ObjectStat? _) =>
+            {
+                message.Number(1);
+                message.Outcome(LendingOutcome.Full);
+            }, stat),
+            Make(LendingMessageKind.Return, static (ref LendingMessage message, ObjectStat? _) => message.Number(1), stat),
+        ];
+    }
+
+    private delegate void Fields(ref LendingMessage message, ObjectStat? stat);
+
+    private static byte[] Make(LendingMessageKind kind, Fields fields, ObjectStat? stat)
+    {
+        LendingMessage message = new(new byte[LendingMessage.MaxBytes], kind);
+        fields(ref message, stat);
+        return message.Bytes.ToArray();
+    }
+}

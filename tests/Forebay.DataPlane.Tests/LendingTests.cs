@@ -1,0 +1,234 @@
+using System.Diagnostics;
+using Forebay.Core;
+using Forebay.Testing;
+
+namespace Forebay.DataPlane.Tests;
+
+/// <summary>What is lent, to whom, for how long; over real sockets and cache files.</summary>
+public sealed class LendingTests
+{
+    [Fact]
+    public async Task AWholeFileIsLentWithAllItsBytesAndCannotBeWritten()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("dir/a", 300_000);
+        FileBorrower borrower = world.Connected();
+
+        using FileSegment file = await borrower.BorrowAsync(stat, CancellationToken.None);
+
+        Assert.Equal((0L, 300_000L), (file.Offset, file.Length));
+        LendingWorld.AssertContent(stat, file);
+        Assert.Equal(0, Native.Control(file.File!, Native.GetFileFlags, 0) & Native.AccessModeMask);
+        Exception refused = Assert.ThrowsAny<Exception>(() => RandomAccess.Write(file.File!, new byte[1], 0));
+        Assert.True(refused is IOException or UnauthorizedAccessException, refused.ToString());
+        Assert.Equal((1, 300_000L), (world.Lender.LentFiles, world.Lender.LentBytes));
+    }
+
+    [Fact]
+    public async Task OnlyTheVersionThatTheNodeWouldServeNowIsLent()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("a", 100_000);
+        world.Memory.PutPattern("partly", 300_000);
+        ObjectStat partly = await world.Node.Find("data")!.StatAsync("partly", null, CancellationToken.None);
+        FileBorrower borrower = world.Connected();
+
+        Assert.True((await borrower.BorrowAsync(stat with { ETag = "\"other\"" }, CancellationToken.None)).IsEmpty, "another ETag");
+        Assert.True((await borrower.BorrowAsync(stat with { Length = 99_999 }, CancellationToken.None)).IsEmpty, "another length");
+        Assert.True((await borrower.BorrowAsync(stat with { Key = "nothing" }, CancellationToken.None)).IsEmpty, "no such object");
+        Assert.True((await borrower.BorrowAsync(partly, CancellationToken.None)).IsEmpty, "not whole");
+        world.Memory.PutPattern("a", 100_000);
+        await world.Node.RefreshAsync("/data/a", CancellationToken.None);
+        Assert.True((await borrower.BorrowAsync(stat, CancellationToken.None)).IsEmpty, "overwritten, and the node knows");
+        Assert.Equal(0, world.Lender.LentFiles);
+        Assert.False((await borrower.BorrowAsync(await world.BringAsync("a", 100_000), CancellationToken.None)).IsEmpty);
+    }
+
+    [Fact]
+    public async Task RightsAreThoseOfTheKeyPair()
+    {
+        await using LendingWorld world = new() { ReadablePrefix = "open/" };
+        ObjectStat open = await world.BringAsync("open/a", 1000);
+        ObjectStat closed = await world.BringAsync("closed/a", 1000);
+        FileBorrower borrower = world.Connected();
+        FileBorrower below = world.Borrower(prefix: "open/");
+        FileBorrower[] refused = [world.Borrower(secret: "another secret"), world.Borrower(key: "nobody"), world.Borrower(mount: "nothing")];
+        FileBorrower unsigned = world.Borrower(key: null);
+        LendingWorld.Eventually("both are connected", () => unsigned.IsAvailable && below.IsAvailable);
+
+        using (FileSegment file = await borrower.BorrowAsync(open, CancellationToken.None))
+        {
+            Assert.False(file.IsEmpty);
+        }
+
+        using (FileSegment file = await below.BorrowAsync(open with { Key = "a" }, CancellationToken.None))
+        {
+            Assert.False(file.IsEmpty);
+        }
+
+        Assert.True((await borrower.BorrowAsync(closed, CancellationToken.None)).IsEmpty, "outside of the key's prefix");
+        Assert.True((await unsigned.BorrowAsync(open, CancellationToken.None)).IsEmpty, "without a key");
+        Assert.All(refused, other => Assert.False(other.IsAvailable));
+        foreach (FileBorrower other in refused)
+        {
+            Assert.True((await other.BorrowAsync(open, CancellationToken.None)).IsEmpty);
+        }
+    }
+
+    [Fact]
+    public async Task WhatIsLentStaysExactAndCountsUntilItIsReturned()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("a", 1 << 20);
+        FileBorrower borrower = world.Connected();
+        FileSegment file = await borrower.BorrowAsync(stat, CancellationToken.None);
+        FileSegment again = await borrower.BorrowAsync(stat, CancellationToken.None);
+        Assert.Equal((1, 1L << 20), (world.Lender.LentFiles, world.Lender.LentBytes));
+
+        await world.Node.FreeAsync("/data/a", pinnedToo: true, dryRun: false, CancellationToken.None);
+        for (int i = 0; i < 80; i++)
+        {
+            await world.BringAsync($"others/{i}", 1 << 20);
+        }
+
+        LendingWorld.AssertContent(stat, file);
+        Assert.True((await borrower.BorrowAsync(stat, CancellationToken.None)).IsEmpty, "freed");
+        file.Dispose();
+        LendingWorld.AssertContent(stat, again);
+        Assert.Equal(1, world.Lender.LentFiles);
+        await world.Node.FreeAsync("/data/", pinnedToo: true, dryRun: false, CancellationToken.None);
+        long held = world.UsedBytes;
+        again.Dispose();
+        LendingWorld.Eventually("the bytes are free", () => world.Lender.LentFiles == 0 && world.UsedBytes <= held - (1 << 20));
+    }
+
+    [Fact]
+    public async Task LoansEndWithTheirConnectionAndTheirBytesStayReadable()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("a", 100_000);
+        FileBorrower borrower = world.Connected();
+        using FileSegment file = await borrower.BorrowAsync(stat, CancellationToken.None);
+
+        borrower.Dispose();
+
+        LendingWorld.Eventually("the node has taken it back", () => world.Lender is { LentFiles: 0, Connections: 0 });
+        await world.Node.FreeAsync("/data/a", pinnedToo: true, dryRun: false, CancellationToken.None);
+        LendingWorld.AssertContent(stat, file);
+    }
+
+    [Fact]
+    public async Task ANodeThatComesBackIsFoundAgain()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("a", 100_000);
+        FileBorrower borrower = world.Connected();
+        using FileSegment file = await borrower.BorrowAsync(stat, CancellationToken.None);
+
+        world.StopLender();
+        LendingWorld.Eventually("the mount has noticed", () => !borrower.IsAvailable);
+        Assert.True((await borrower.BorrowAsync(stat, CancellationToken.None)).IsEmpty);
+        LendingWorld.AssertContent(stat, file);
+        Assert.Null(FileBorrower.NodeAt(world.Options.Path));
+        world.StartLender();
+
+        LendingWorld.Eventually("the mount is connected again", () => borrower.IsAvailable);
+        using FileSegment again = await borrower.BorrowAsync(stat, CancellationToken.None);
+        LendingWorld.AssertContent(stat, again);
+        file.Dispose();
+        Assert.Equal(1, world.Lender.LentFiles);
+    }
+
+    [Fact]
+    public async Task FilesBytesAndConnectionsAreBounded()
+    {
+        await using LendingWorld world = new(options => options with { MaxFiles = 2, MaxBytes = 2500, MaxConnections = 1 });
+        ObjectStat[] stats = [await world.BringAsync("a", 1000), await world.BringAsync("b", 1600), await world.BringAsync("c", 1000), await world.BringAsync("d", 400)];
+        FileBorrower borrower = world.Connected();
+
+        using FileSegment a = await borrower.BorrowAsync(stats[0], CancellationToken.None);
+        using FileSegment b = await borrower.BorrowAsync(stats[1], CancellationToken.None);
+        using FileSegment c = await borrower.BorrowAsync(stats[2], CancellationToken.None);
+        using FileSegment d = await borrower.BorrowAsync(stats[3], CancellationToken.None);
+        using FileSegment once = await borrower.BorrowAsync(stats[0], CancellationToken.None);
+
+        Assert.Equal((false, true, false, true, false), (a.IsEmpty, b.IsEmpty, c.IsEmpty, d.IsEmpty, once.IsEmpty));
+        Assert.Equal((2, 2000L), (world.Lender.LentFiles, world.Lender.LentBytes));
+        Assert.Null(FileBorrower.NodeAt(world.Options.Path));
+        Assert.Equal(1, world.Lender.Connections);
+    }
+
+    [Fact]
+    public async Task WhoGivesUpWaitingLeavesNothingLent()
+    {
+        await using LendingWorld world = new(metadataTtl: TimeSpan.Zero);
+        ObjectStat stat = await world.BringAsync("a", 100_000);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.StallUntil(release.Task)).OnEvery(UnderStoreCall.List, Fault.StallUntil(release.Task));
+        FileBorrower impatient = world.Borrower(patience: TimeSpan.FromMilliseconds(50));
+        LendingWorld.Eventually("the mount is connected", () => impatient.IsAvailable);
+
+        long started = Stopwatch.GetTimestamp();
+        FileSegment file = await impatient.BorrowAsync(stat, CancellationToken.None);
+
+        Assert.True(file.IsEmpty && Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(10));
+        using CancellationTokenSource cancelled = new();
+        Task<FileSegment> other = world.Connected().BorrowAsync(stat, cancelled.Token).AsTask();
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => other);
+        release.SetResult();
+        using FileSegment late = await world.Connected().BorrowAsync(stat, CancellationToken.None);
+        Assert.False(late.IsEmpty);
+        LendingWorld.Eventually("what came too late was returned", () => world.Lender.LentFiles == 1);
+        late.Dispose();
+        LendingWorld.Eventually("nothing is lent", () => world.Lender.LentFiles == 0);
+    }
+
+    [Fact]
+    public async Task ManyMountsAtOnceLeaveNothingLent()
+    {
+        await using LendingWorld world = new();
+        ObjectStat[] stats = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => world.BringAsync($"f{i}", 50_000 + i)));
+        FileBorrower[] borrowers = [.. Enumerable.Range(0, 4).Select(_ => world.Connected())];
+
+        await Parallel.ForEachAsync(Enumerable.Range(0, 2000), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, token) =>
+        {
+            ObjectStat stat = stats[i % stats.Length];
+            using FileSegment file = await borrowers[i % borrowers.Length].BorrowAsync(stat, token);
+            Assert.Equal(stat.Length, file.Length);
+            byte[] some = new byte[100];
+            RandomAccess.Read(file.File!, some, 1000);
+            Assert.Equal(-1, InMemoryUnderStore.PatternOf(stat).FirstMismatch(1000, some));
+        });
+
+        LendingWorld.Eventually("nothing is lent", () => world.Lender is { LentFiles: 0, LentBytes: 0 });
+    }
+
+    [RootFact]
+    public async Task AnotherUserIsTurnedAway()
+    {
+        await using LendingWorld world = new();
+        File.SetUnixFileMode(world.Directory.Path, (UnixFileMode)0x1ED);
+        File.SetUnixFileMode(world.Options.Path, (UnixFileMode)0x1FF);
+        const string Connect = "socket(S, AF_UNIX, SOCK_SEQPACKET, 0) or die $!; connect(S, sockaddr_un($ARGV[0])) or die $!; alarm 20; recv(S, my $b, 4096, 0); print length($b)";
+
+        Assert.Equal("56", await RunAsync("perl", "-MSocket", "-e", Connect, world.Options.Path));
+        Assert.Equal("0", await RunAsync("setpriv", "--reuid", "65534", "--clear-groups", "perl", "-MSocket", "-e", Connect, world.Options.Path));
+    }
+
+    private static async Task<string> RunAsync(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        string output = await process.StandardOutput.ReadToEndAsync();
+        string error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, error);
+        return output.Trim();
+    }
+}
+
+/// <summary>A test that becomes another user; without root it is skipped, with this reason in the output.</summary>
+internal sealed class RootFactAttribute : FactAttribute
+{
+    public RootFactAttribute() => Skip = Environment.IsPrivilegedProcess ? null : "needs root: it becomes another user";
+}

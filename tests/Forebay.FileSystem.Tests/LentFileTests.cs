@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using Forebay.Core;
+using Forebay.Engine;
+using Forebay.Fuse;
+using Forebay.Testing;
+using Xunit;
+
+namespace Forebay.FileSystem.Tests;
+
+/// <summary>A mount without a cache, and somebody who lends it whole files.</summary>
+public sealed class LentFileTests
+{
+    [Fact]
+    public async Task ALentFileIsReadByTheKernelAndReturnedWhenItIsNotKeptReady()
+    {
+        using Lender lender = new();
+        await using var world = World(lender, passthrough: true, new FileSystemOptions { PassthroughFromBytes = 1, MaxIdleBackings = 0 });
+        lender.Lend(world.Memory.PutPattern("a", 500_000));
+        ulong a = world.Kernel.Walk("a").NodeId;
+
+        FuseOpenOut first = world.Kernel.Open(a).Read<FuseOpenOut>();
+        FuseOpenOut second = world.Kernel.Open(a).Read<FuseOpenOut>();
+
+        Assert.True((first.Flags & (uint)FuseOpenFlags.Passthrough) != 0);
+        Assert.Equal((first.Flags, first.BackingId), (second.Flags, second.BackingId));
+        Assert.Equal((1, 1), (lender.Asked, lender.Out));
+        Assert.Equal(0, world.Memory.BytesRead);
+        world.Kernel.Release(a, first.Handle);
+        Assert.Equal(1, lender.Out);
+        world.Kernel.Release(a, second.Handle);
+        Assert.Equal(0, lender.Out);
+        Assert.Empty(world.Kernel.OpenBackings);
+    }
+
+    [Fact]
+    public async Task WithoutTheKernelsHelpALentFileIsReadInPlaceFromItsFirstReadOn()
+    {
+        using Lender lender = new();
+        await using var world = World(lender);
+        lender.Lend(world.Memory.PutPattern("a", 500_000));
+        ulong a = world.Kernel.Walk("a").NodeId;
+        FuseOpenOut opened = world.Kernel.Open(a).Read<FuseOpenOut>();
+        Assert.Equal(0, lender.Asked);
+
+        world.AssertContent("a", 0, world.Kernel.Read(a, opened.Handle, 0, 131_072).Body);
+        world.AssertContent("a", 499_000, world.Kernel.Read(a, opened.Handle, 499_000, 4096).Body);
+
+        Assert.Equal((1, 1), (lender.Asked, lender.Out));
+        Assert.Equal(0, world.Memory.BytesRead);
+        Assert.Equal(1, world.FileSystem.GetStatus().HotReads);
+        world.Kernel.Release(a, opened.Handle);
+        Assert.Equal(0, lender.Out);
+    }
+
+    [Fact]
+    public async Task WhatIsNotLentIsReadFromTheSource()
+    {
+        using Lender lender = new();
+        await using var world = World(lender, passthrough: true, new FileSystemOptions { PassthroughFromBytes = 1 });
+        world.Memory.PutPattern("a", 500_000);
+        ulong a = world.Kernel.Walk("a").NodeId;
+
+        FuseOpenOut opened = world.Kernel.Open(a).Read<FuseOpenOut>();
+        byte[] read = world.Kernel.Read(a, opened.Handle, 100, 100_000).Body;
+
+        Assert.True((opened.Flags & (uint)FuseOpenFlags.Passthrough) == 0);
+        Assert.Equal(100_000, read.Length);
+        world.AssertContent("a", 100, read);
+        world.Kernel.Release(a, opened.Handle);
+    }
+
+    [Fact]
+    public async Task ALentFileThatCannotBeReadAnyMoreIsReadFromTheSource()
+    {
+        using Lender lender = new();
+        await using var world = World(lender);
+        ObjectStat stat = world.Memory.PutPattern("a", 500_000);
+        lender.Lend(stat);
+        ulong a = world.Kernel.Walk("a").NodeId;
+        FuseOpenOut opened = world.Kernel.Open(a).Read<FuseOpenOut>();
+        world.AssertContent("a", 0, world.Kernel.Read(a, opened.Handle, 0, 4096).Body);
+
+        lender.Truncate("a");
+
+        byte[] read = world.Kernel.Read(a, opened.Handle, 200_000, 100_000).Body;
+        Assert.Equal(100_000, read.Length);
+        world.AssertContent("a", 200_000, read);
+        world.Kernel.Release(a, opened.Handle);
+        Assert.Equal(0, lender.Out);
+    }
+
+    [Fact]
+    public async Task WhatTheMountHasItselfIsNotBorrowed()
+    {
+        using Lender lender = new();
+        await using var world = new FileSystemWorld(new FileSystemOptions { PassthroughFromBytes = 1 }, passthrough: true, lenders: lender);
+        lender.Lend(world.Memory.PutPattern("a", 500_000));
+        await world.LoadAsync("a");
+        ulong a = world.Kernel.Walk("a").NodeId;
+
+        FuseOpenOut opened = world.Kernel.Open(a).Read<FuseOpenOut>();
+
+        Assert.True((opened.Flags & (uint)FuseOpenFlags.Passthrough) != 0);
+        Assert.Equal(0, lender.Asked);
+    }
+
+    [Fact]
+    public async Task ASuccessorKeepsWhatIsOpenAndBorrowsAnewWhatIsOpenedAgain()
+    {
+        using Lender lender = new();
+        await using var world = World(lender, passthrough: true, new FileSystemOptions { PassthroughFromBytes = 1 });
+        lender.Lend(world.Memory.PutPattern("a", 500_000));
+        lender.Lend(world.Memory.PutPattern("b", 500_000));
+        ulong a = world.Kernel.Walk("a").NodeId;
+        ulong b = world.Kernel.Walk("b").NodeId;
+        FuseOpenOut before = world.Kernel.Open(a).Read<FuseOpenOut>();
+        world.Kernel.Release(b, world.Kernel.Open(b).Read<FuseOpenOut>().Handle);
+
+        world.Restart();
+
+        FuseOpenOut after = world.Kernel.Open(a).Read<FuseOpenOut>();
+        Assert.Equal(before.BackingId, after.BackingId);
+        Assert.True(world.Kernel.OpenBackings.ContainsKey(before.BackingId));
+        Assert.True((world.Kernel.Open(b).Read<FuseOpenOut>().Flags & (uint)FuseOpenFlags.Passthrough) != 0);
+        Assert.Equal(3, lender.Asked);
+    }
+
+    [Fact]
+    public async Task SmallFilesThatAreNotLentAreBroughtToWhoLends()
+    {
+        using Lender lender = new();
+        await using var world = World(lender);
+        for (int i = 0; i < 20; i++)
+        {
+            world.Memory.PutPattern($"d/{i:00}", 1000 + i);
+        }
+
+        ulong directory = world.Kernel.Walk("d").NodeId;
+        world.Kernel.List(directory);
+        ulong first = world.Kernel.Lookup(directory, "00").Read<FuseEntryOut>().NodeId;
+        FuseOpenOut opened = world.Kernel.Open(first).Read<FuseOpenOut>();
+
+        world.AssertContent("d/00", 0, world.Kernel.Read(first, opened.Handle, 0, 4096).Body);
+
+        Assert.True(SpinWait.SpinUntil(() => world.FileSystem.GetStatus().PrefetchedFiles >= 19, TimeSpan.FromSeconds(30)), $"only {world.FileSystem.GetStatus().PrefetchedFiles} files were read through");
+    }
+
+    private static FileSystemWorld World(Lender lender, bool passthrough = false, FileSystemOptions? options = null)
+        => new(options, passthrough: passthrough, quotaBytes: 0, lenders: lender);
+
+    /// <summary>Lends files of its own directory that hold what the store has.</summary>
+    private sealed class Lender : IWholeFileSource, IFileReference, IDisposable
+    {
+        private readonly TempDirectory _directory = new();
+        private readonly ConcurrentDictionary<string, string> _files = new(StringComparer.Ordinal);
+        private int _asked;
+        private int _out;
+
+        public bool IsAvailable => true;
+
+        internal int Asked => Volatile.Read(ref _asked);
+
+        internal int Out => Volatile.Read(ref _out);
+
+        internal void Lend(ObjectStat stat)
+        {
+            byte[] bytes = new byte[stat.Length];
+            InMemoryUnderStore.PatternOf(stat).Fill(0, bytes);
+            File.WriteAllBytes(_directory[stat.Key], bytes);
+            _files[stat.Key] = stat.ETag;
+        }
+
+        internal void Truncate(string key)
+        {
+            using FileStream file = new(_directory[key], FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            file.SetLength(10);
+        }
+
+        public async ValueTask<FileSegment> BorrowAsync(ObjectStat stat, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            Interlocked.Increment(ref _asked);
+            if (!_files.TryGetValue(stat.Key, out string? etag) || etag != stat.ETag)
+            {
+                return default;
+            }
+
+            Interlocked.Increment(ref _out);
+            return new FileSegment(File.OpenHandle(_directory[stat.Key], FileMode.Open, FileAccess.Read, FileShare.ReadWrite), 0, stat.Length, this);
+        }
+
+        public void Release(ByteRange range) => Interlocked.Decrement(ref _out);
+
+        public void Dispose() => _directory.Dispose();
+    }
+}
