@@ -1,4 +1,4 @@
-"""M1 to M11 and M13: one function each. What each means and why it is measured so is in docs/BENCHMARKS.md."""
+"""M1 to M14: one function each. What each means and why it is measured so is in docs/BENCHMARKS.md."""
 import os
 import random
 import signal
@@ -325,6 +325,61 @@ def m11(bench):
     return result
 
 
+def m12(bench):
+    result = Result("1 GiB from a node that has it in memory, through a mount with an empty cache of its own, against curl from that node")
+    for name, limits in (("loopback", {}), ("10 Gbit/s", {"egress-bytes-per-second": "1250000000"})):
+        source = Source(bench, [BIG])
+        # As a node of another machine: it lends nothing.
+        node = bench.node({"data": source.address}, cache=f"cache-node-{len(limits)}", limits={"max-borrowers": 0, **limits})
+        mount = Forebay(bench, source=f"forebay://127.0.0.1:{node.admin}/data", name=f"forebay-{len(limits)}", cache=f"cache-mount-{len(limits)}")
+        url = f"http://127.0.0.1:{node.port}/data/big-"
+        for number in range(bench.repeat):
+            reading.timed(["curl", "-sf", "-o", "/dev/null", f"{url}{number:02d}"])
+        fresh = iter(range(bench.repeat))
+
+        def cold(place=mount, numbers=fresh):
+            processes.touch_memory(2)
+            return reading.read_once(place.directory / f"big-{next(numbers):02d}")
+
+        rounds = alternate(bench.repeat, {
+            "curl": lambda: {"bytesPerSecond": GIB / reading.timed(["curl", "-sf", "-o", "/dev/null", f"{url}00"])[0]}, "forebay": cold})
+        ratios(result, rounds, f"cold in the mount, hot in the node, {name}", 0.9, peer="curl")
+        result.raw[name] = rounds
+        mount.end()
+        node.process.end()
+        source.process.end()
+    return result
+
+
+MNIST = ["mnist/train-images-idx3-ubyte-%d:1:9912422", "mnist/train-labels-idx1-ubyte-%d:1:28881",
+         "mnist/t10k-images-idx3-ubyte-%d:1:1648877", "mnist/t10k-labels-idx1-ubyte-%d:1:4542", "small/%03d:300:10240"]
+
+
+def m14(bench):
+    result = Result("first load of a set by a new mount whose node has it, against a mount without a cache")
+    source = Source(bench, MNIST, **LATENCY)
+    node = bench.node({"data": source.address}, cache="cache-node", limits={"max-borrowers": 64})
+    over = f"forebay://127.0.0.1:{node.admin}/data"
+    warm = Forebay(bench, source=over, name="warm", cache=None)
+    for folder in ("mnist", "small"):
+        reading.timed(["sh", "-c", f"cat {warm.directory}/{folder}/* > /dev/null"])
+    warm.end()
+    number = iter(range(1000))
+
+    def first(folder, **how):
+        mount = Forebay(bench, source.address, name=f"first-{next(number)}", **how)
+        seconds, out = reading.timed(["sh", "-c", f"cat {mount.directory}/{folder}/* | wc -c"])
+        row = mount.described()
+        mount.end()
+        return {"seconds": seconds, "perSecond": 1 / seconds, "bytes": int(out), "passthrough": row["passthrough"]}
+
+    for folder, bound in (("mnist", 1.8), ("small", 1.8)):
+        rounds = alternate(bench.repeat, {"without cache": lambda: first(folder, cache="none"), "forebay": lambda: first(folder, source=over, cache=None)})
+        ratios(result, rounds, f"first load, {folder}", bound, "perSecond", peer="without cache")
+        result.raw[folder] = rounds
+    return result
+
+
 def m13(bench):
     result = Result("hot read of 2.5 GiB in a control group of 1 GiB of memory")
     size = 5 * GIB // 2
@@ -352,4 +407,4 @@ def m13(bench):
     return result
 
 
-FIGURES = {"m1": m1, "m2": m2, "m3": m3, "m4": m4, "m5": m5, "m6": m6, "m7": m7, "m8": m8, "m9": m9, "m10": m10, "m11": m11, "m13": m13}
+FIGURES = {"m1": m1, "m2": m2, "m3": m3, "m4": m4, "m5": m5, "m6": m6, "m7": m7, "m8": m8, "m9": m9, "m10": m10, "m11": m11, "m12": m12, "m13": m13, "m14": m14}

@@ -31,13 +31,14 @@ class Mount:
 
 
 class Forebay(Mount):
-    """`forebay mount` of the generated source, stand-alone unless a source is given."""
+    """`forebay mount` of the generated source, stand-alone unless a source is given; with a cache of None it takes what is the default for its source."""
 
     def __init__(self, bench, address=None, name="forebay", source=None, cache="cache", quota="64Gi", options=(), prefix=""):
         super().__init__(bench, name)
-        self.cache = bench.work / cache
         self.source = source or f"s3://data{prefix}?endpoint=http://{address}&region=us-east-1&path-style=true&anonymous=true"
-        self.command = [*map(str, bench.forebay), "mount", self.source, str(self.directory), "--cache", f"{self.cache}:{quota}:SSD"]
+        self.command = [*map(str, bench.forebay), "mount", self.source, str(self.directory)]
+        if cache is not None:
+            self.command += ["--cache", "none" if cache == "none" else f"{bench.work / cache}:{quota}:SSD"]
         for option in options:
             self.command += ["-o", option]
         started = time.monotonic()

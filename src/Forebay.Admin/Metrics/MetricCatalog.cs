@@ -127,6 +127,15 @@ public static class MetricCatalog
     /// <summary>S3 refused signatures.</summary>
     public static readonly MetricDefinition S3AuthenticationFailures = Counter("forebay_s3_authentication_failures_total", "requests", "Requests refused for their credentials or signature.", None);
 
+    /// <summary>Lent files.</summary>
+    public static readonly MetricDefinition LentFiles = Gauge("forebay_lent_files", "files", "Cache files that mounts of this machine have borrowed; each counts once.", None);
+
+    /// <summary>Lent bytes.</summary>
+    public static readonly MetricDefinition LentBytes = Gauge("forebay_lent_bytes", "bytes", "Their bytes.", None);
+
+    /// <summary>Borrowers.</summary>
+    public static readonly MetricDefinition Borrowers = Gauge("forebay_borrowers", "mounts", "Mounts of this machine that are connected to borrow.", None);
+
     /// <summary>Requests of the kernel of a mount.</summary>
     public static readonly MetricDefinition FuseRequests = Counter("forebay_fuse_requests_total", "requests", "Requests of the kernel that a mount answered, by operation.", Operation);
 
@@ -195,6 +204,7 @@ public static class MetricCatalog
         MetadataHits, MetadataMisses, CachedStats, ListingBytes,
         TierQuota, TierUsed, TierObjects, TierMaxObjects, TierEvicted, TierPromoted, TierDemoted, TierCorrupt, TierErrors, TierBypassed, TierHealthy,
         S3Requests, S3SentBytes, S3SendfileBytes, S3Connections, S3ActiveRequests, S3QueuedRequests, S3RefusedRequests, S3AuthenticationFailures,
+        LentFiles, LentBytes, Borrowers,
         FuseRequests, FuseErrors, FuseSeconds, FuseOpenRequests, FuseReadBytes, FuseReads, FuseOpens, FuseStaleOpens, FusePassthrough,
         FuseInodes, FuseInodeLimit, FuseInodeBytes, FuseHandles, FuseBackings, FusePrefetchedFiles, FusePrefetchedFilesUsed, FusePrefetchedBytes, FuseUnshowableKeys, FuseHiddenObjects, FuseFailures,
     ];

@@ -84,7 +84,9 @@ internal static class KnownOptions
         .Size("access-key-bytes-per-second", "Bytes a second for one access key.", o => o.AccessKeyBytesPerSecond, (o, v) => o with { AccessKeyBytesPerSecond = v }, min: 64L << 10)
         .Count("max-connections", "Client connections; more are refused.", o => o.MaxConnections, (o, v) => o with { MaxConnections = v }, 1, 1_000_000)
         .Count("max-concurrent-requests", "Requests worked on at the same time.", o => o.MaxConcurrentRequests, (o, v) => o with { MaxConcurrentRequests = v }, 1, 1_000_000)
-        .Count("max-queued-requests", "Requests that wait for their turn; beyond it 503 SlowDown.", o => o.MaxQueuedRequests, (o, v) => o with { MaxQueuedRequests = v }, 0, 1_000_000);
+        .Count("max-queued-requests", "Requests that wait for their turn; beyond it 503 SlowDown.", o => o.MaxQueuedRequests, (o, v) => o with { MaxQueuedRequests = v }, 0, 1_000_000)
+        .Count("max-borrowers", "Mounts of this machine that borrow cache files at the same time; 0 lends nothing.", o => o.MaxBorrowers, (o, v) => o with { MaxBorrowers = v }, 0, 10_000)
+        .Count("max-lent-files", "Cache files lent to them at the same time; together at most half of what the cache directories may hold.", o => o.MaxLentFiles, (o, v) => o with { MaxLentFiles = v }, 0, 1_000_000);
 
     public static OptionTable<LogConfiguration> Log { get; } = new OptionTable<LogConfiguration>("log", new LogConfiguration())
         .Choice("level", "Least important events that are written.", o => o.Level, (o, v) => o with { Level = v }, ("debug", LogDetail.Debug), ("info", LogDetail.Info), ("warning", LogDetail.Warning), ("error", LogDetail.Error))

@@ -2,6 +2,7 @@ using Forebay.Admin;
 using Forebay.Cli.Configuration;
 using Forebay.Cli.Serve;
 using Forebay.Core;
+using Forebay.DataPlane;
 using Forebay.Engine;
 using Forebay.FileSystem;
 using Forebay.Fuse;
@@ -33,6 +34,7 @@ internal sealed class EngineMountService : MountService
     private readonly Lazy<ILoggerFactory> _logs;
     private readonly CancellationTokenSource _ending = new();
     private Node? _node;
+    private FileBorrower? _borrower;
     private MountedFileSystem? _files;
     private FuseSession? _session;
     private AdminServer? _control;
@@ -73,6 +75,8 @@ internal sealed class EngineMountService : MountService
         }
 
         _node = Node.Open(plan.Engine, _ => CompositionRoot.StoreOf(plan.Mount, plan.Engine.Fill, _time), _time);
+        _borrower = BorrowerOf(plan);
+        _borrower?.Start();
         return checkSource ? await CheckSourceAsync(plan, _node, cancellationToken) : null;
     }
 
@@ -86,7 +90,7 @@ internal sealed class EngineMountService : MountService
         FuseDevice fuse = new(device);
         FileSystemOptions fileOptions = MountFileSystemOptions.Of(plan.Options);
         _requestTimeout = fileOptions.RequestTimeout;
-        _files = new MountedFileSystem(_node!.FindFiles(plan.Name)!, fileOptions, RegionOf(_memory, _description.RegionBytes), _logs.Value.CreateLogger<MountedFileSystem>(), _time);
+        _files = new MountedFileSystem(_node!.FindFiles(plan.Name)!, fileOptions, RegionOf(_memory, _description.RegionBytes), _logs.Value.CreateLogger<MountedFileSystem>(), _time, _borrower);
         FuseSessionOptions options = new()
         {
             Threads = plan.Options.Threads,
@@ -99,7 +103,7 @@ internal sealed class EngineMountService : MountService
         _session.Start();
         FuseConnection agreed = await _session.Negotiated;
         // The kernel agrees in general; the process may lack the right, and a cache directory may lie on a stacked file system.
-        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough && plan.Engine.Tiers.Any(tier => fuse.TakesFilesLike(tier.MarkerPath));
+        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough && (_borrower is not null || plan.Engine.Tiers.Any(tier => fuse.TakesFilesLike(tier.MarkerPath)));
         MountServiceLog.Serving(log, _description.Source, _description.Directory, agreed.Minor, passthrough);
         _ = Task.Run(() => StartControlAsync(log, negotiated is null ? TimeSpan.Zero : ControlDelay));
         return new MountServing(agreed.ToBytes(), passthrough);
@@ -141,6 +145,7 @@ internal sealed class EngineMountService : MountService
             _files!.Dispose();
         }
 
+        _borrower?.Dispose();
         if (_node is { } node)
         {
             await node.DisposeAsync();
@@ -166,6 +171,19 @@ internal sealed class EngineMountService : MountService
     }
 
     private static unsafe InodeRegion RegionOf(SharedMemory memory, long bytes) => new(memory.Address, bytes);
+
+    private FileBorrower? BorrowerOf(MountPlan plan)
+        => plan.Node?.Socket is not { } path ? null : new FileBorrower(
+            new FileBorrowerOptions
+            {
+                Path = path,
+                Mount = plan.Node.Name,
+                Prefix = plan.Mount.Engine.Prefix,
+                AccessKeyId = plan.Mount.Access.AccessKeyId,
+                SecretAccessKey = plan.Mount.Access.SecretAccessKey?.Reveal(),
+            },
+            _time,
+            _logs.Value.CreateLogger<FileBorrower>());
 
     private MountPlan MakePlan()
     {

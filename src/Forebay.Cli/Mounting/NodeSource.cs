@@ -2,6 +2,7 @@ using System.Net;
 using Forebay.Admin.Api;
 using Forebay.Admin.Client;
 using Forebay.Core;
+using Forebay.DataPlane;
 
 namespace Forebay.Cli.Mounting;
 
@@ -33,8 +34,11 @@ internal sealed record NodeSource
     /// <summary>URL of its S3 endpoint; null until the node was asked.</summary>
     public string? S3 { get; init; }
 
+    /// <summary>Path of the socket on which it lends cache files; null when it is not of this machine, or not for this user.</summary>
+    public string? Socket { get; init; }
+
     /// <summary>True when the node runs on this machine: what it has is not stored a second time.</summary>
-    public bool IsLocal => S3 is not null && IsLoopback(new Uri(S3));
+    public bool IsLocal => Socket is not null || (S3 is not null && IsLoopback(new Uri(S3)));
 
     /// <summary>True for a source of this kind, well written or not.</summary>
     public static bool Is(string source) => source.StartsWith(Scheme, StringComparison.Ordinal);
@@ -59,13 +63,19 @@ internal sealed record NodeSource
         foreach (string pair in halves[1].Split('&'))
         {
             string[] option = pair.Split('=', 2);
-            if (option is not ["s3", var value] || !Uri.TryCreate(Uri.UnescapeDataString(value), UriKind.Absolute, out Uri? s3) || s3.Scheme is not ("http" or "https"))
+            string value = option.Length < 2 ? "" : Uri.UnescapeDataString(option[1]);
+            switch (option[0])
             {
-                fault = $"a forebay:// source takes no options behind a '?'; write {Form}.";
-                return null;
+                case "s3" when AddressOf(value) is { } s3:
+                    node = node with { S3 = s3 };
+                    break;
+                case "socket" when Path.IsPathRooted(value):
+                    node = node with { Socket = value };
+                    break;
+                default:
+                    fault = $"a forebay:// source takes no options behind a '?'; write {Form}.";
+                    return null;
             }
-
-            node = node with { S3 = s3.GetLeftPart(UriPartial.Authority) };
         }
 
         return node;
@@ -93,23 +103,25 @@ internal sealed record NodeSource
             throw NoNode($"has not answered within {Patience.TotalSeconds} s", e);
         }
 
-        if (!Uri.TryCreate(endpoints.S3, UriKind.Absolute, out Uri? s3) || s3.Scheme is not ("http" or "https"))
+        NodeSource found = this with
         {
-            throw new ForebayException(ErrorKind.Unavailable, $"The node at {Admin.Authority} does not say where its S3 endpoint is.");
-        }
+            S3 = AddressOf(endpoints.S3) ?? throw new ForebayException(ErrorKind.Unavailable, $"The node at {Admin.Authority} does not say where its S3 endpoint is."),
 
-        if (IsLoopback(s3) && !IsLoopback(Admin))
+            // Another machine's node may name a path at which one of this machine listens.
+            Socket = endpoints.Socket is { } path && Path.IsPathRooted(path) && Guid.TryParse(endpoints.NodeId, out Guid id) && FileBorrower.NodeAt(path) == id ? path : null,
+        };
+        if (found.Socket is null && IsLoopback(new Uri(found.S3)) && !IsLoopback(Admin))
         {
             throw new ForebayException(
                 ErrorKind.Unavailable,
-                $"The node at {Admin.Authority} serves its data to its own machine only ({endpoints.S3}): start it with --s3 0.0.0.0:{s3.Port}, or, on that machine, mount forebay://127.0.0.1:{Admin.Port}/{Name}.");
+                $"The node at {Admin.Authority} serves its data to its own machine only ({found.S3}): start it with --s3 0.0.0.0:{new Uri(found.S3).Port}, or, on that machine, mount forebay://127.0.0.1:{Admin.Port}/{Name}.");
         }
 
-        return this with { S3 = s3.GetLeftPart(UriPartial.Authority) };
+        return found;
     }
 
     /// <summary>The source for workers, with what the node has answered.</summary>
-    public string ToArgument() => S3 is null ? ToString() : $"{this}?s3={Uri.EscapeDataString(S3)}";
+    public string ToArgument() => S3 is null ? ToString() : $"{this}?s3={Uri.EscapeDataString(S3)}{(Socket is null ? "" : $"&socket={Uri.EscapeDataString(Socket)}")}";
 
     /// <summary>The bucket of the node's S3 endpoint that this is.</summary>
     public string ToBucketUrl() => $"s3://{Name}/{Prefix}?endpoint={Uri.EscapeDataString(S3!)}&region=us-east-1&path-style=true";
@@ -132,6 +144,8 @@ internal sealed record NodeSource
 
     private ForebayException NoNode(string how, Exception cause)
         => new(ErrorKind.Unavailable, $"The node at {Admin.Authority} {how}: start it with 'forebay serve', or look at the address; it is the admin address (port 9001 by default), not that of the S3 endpoint.", cause);
+
+    private static string? AddressOf(string url) => Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" ? uri.GetLeftPart(UriPartial.Authority) : null;
 
     private static bool IsLoopback(Uri uri)
         => string.Equals(uri.Host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(uri.Host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));

@@ -3,10 +3,12 @@ using Forebay.Admin;
 using Forebay.Admin.Authentication;
 using Forebay.Cli.Configuration;
 using Forebay.Core;
+using Forebay.DataPlane;
 using Forebay.Engine;
 using Forebay.Engine.Limits;
 using Forebay.Engine.Options;
 using Forebay.S3;
+using Forebay.S3.Authentication;
 using Forebay.UnderStores;
 using Microsoft.Extensions.Logging;
 
@@ -52,14 +54,15 @@ internal static class CompositionRoot
             plan.Time,
             logs.CreateLogger<S3Endpoint>());
         S3Edge s3 = new(new S3Server(s3Options, endpoint, logs), configuration.S3.Address.ToString());
-        string nodeId = Guid.NewGuid().ToString("N");
+        Guid nodeId = Guid.NewGuid();
+        LendingEdge lending = new(LendingOptionsOf(configuration, nodeId, node, s3Options), s3, Environment.GetEnvironmentVariable, logs.CreateLogger<LendingEdge>());
         var admin = new AdminServerOptions
         {
             Node = node,
-            Endpoints = () => new DataEndpoints(nodeId, s3.Bound, Socket: null),
+            Endpoints = () => new DataEndpoints(nodeId.ToString("N"), s3.Bound, lending.Address.Length == 0 ? null : lending.Address),
             Address = EndPointOf(configuration.Admin.Address),
             Authenticators = AuthenticatorsOf(configuration, plan.Time),
-            MetricSources = [new S3MetricSource(endpoint.Counters, gate)],
+            MetricSources = [new S3MetricSource(endpoint.Counters, gate), new LendingMetricSource(lending)],
             NotReadyReason = () => plan.Readiness.IsReady ? null : "the node is starting or draining",
             Time = plan.Time,
             LoggerFactory = logs,
@@ -67,6 +70,7 @@ internal static class CompositionRoot
         IEdge[] edges =
         [
             s3,
+            lending,
             new AdminEdge(admin, configuration.Admin.Address.ToString()),
         ];
         return new NodeParts(node, edges, async () =>
@@ -96,6 +100,18 @@ internal static class CompositionRoot
         => access.AccessKeyId is { } id && access.SecretAccessKey is { } secret
             ? new UnderStoreCredentials(id, secret.Reveal(), access.SessionToken?.Reveal())
             : null;
+
+    /// <summary>At most half of the cache is lent: the other half must be able to change.</summary>
+    private static FileLenderOptions LendingOptionsOf(ForebayConfiguration configuration, Guid nodeId, Node node, S3Options s3) => new()
+    {
+        Path = "",
+        NodeId = nodeId,
+        Find = node.FindFiles,
+        Policy = new LendingPolicy(new ReadRights(s3)),
+        MaxConnections = configuration.Engine.Limits.MaxBorrowers,
+        MaxFiles = configuration.Engine.Limits.MaxLentFiles,
+        MaxBytes = configuration.Engine.Tiers.Sum(tier => tier.QuotaBytes) / 2,
+    };
 
     private static S3Options S3OptionsOf(ForebayConfiguration configuration) => new()
     {

@@ -11,7 +11,7 @@ internal static class ServeBanner
     public static void Write(TextWriter output, ForebayConfiguration configuration, IReadOnlyList<IEdge> edges, KeyConfiguration? generated)
     {
         output.WriteLine($"forebay {ProductVersion.Text}");
-        foreach (IEdge edge in edges)
+        foreach (IEdge edge in edges.Where(edge => edge.Address.Length > 0))
         {
             Row(edge.Name, edge.Address);
         }

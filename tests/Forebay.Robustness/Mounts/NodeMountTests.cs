@@ -22,9 +22,73 @@ public sealed class NodeMountTests
         ListedMount listed = await world.Mount.ListedAsync();
         Assert.Equal(world.Url("data"), listed.Source);
         Assert.Equal(LargeBytes + 12_345, world.Source.SentBytes);
+        Assert.Equal((1L, (long)LargeBytes), (await world.FigureAsync("lent_files"), await world.FigureAsync("lent_bytes")));
         Finished unmount = await world.Mount.RunAsync("unmount", world.Mount.MountPoint);
         Assert.True(unmount.Code == 0, unmount.Text);
         Assert.Empty(world.Mount.Processes());
+    }
+
+    [MountFact]
+    public async Task WhatTheNodeHasWholeIsReadByTheKernelWithoutAByteOverHttp()
+    {
+        await using World world = await World.StartAsync();
+        await world.Node.RunVerbAsync("load", "--wait", "/data/");
+        await world.MountAsync();
+
+        await world.AssertReadsAsync("dir/large");
+        await world.AssertReadsAsync("dir/small");
+
+        Finished status = await world.Mount.RunAsync("status", world.Mount.MountPoint, "--output", "json");
+        Assert.Contains("\"underStoreBytesRead\":0,", status.Output, StringComparison.Ordinal);
+        Assert.Equal(1, await world.FigureAsync("borrowers"));
+        Finished unmount = await world.Mount.RunAsync("unmount", world.Mount.MountPoint);
+        Assert.True(unmount.Code == 0, unmount.Text);
+        await Eventually.TrueAsync("the node has everything back", async () => await world.FigureAsync("lent_files") == 0 && await world.FigureAsync("borrowers") == 0);
+    }
+
+    [MountFact]
+    public async Task WhatIsOpenIsReadToItsEndWhileTheNodeEvictsAndDies()
+    {
+        await using World world = await World.StartAsync();
+        await world.Node.RunVerbAsync("load", "--wait", "/data/");
+        await world.MountAsync();
+        using System.Diagnostics.Process reader = world.Mount.Start("bash", "-c", $"exec 5< {world.Mount.MountPoint}/dir/large; head -c 1000 <&5 > /dev/null; echo open; read go; cat <&5 | sha256sum; echo 3 > /proc/sys/vm/drop_caches; read go; cat {world.Mount.MountPoint}/dir/large | tail -c +1001 | sha256sum");
+        Assert.Equal("open", await reader.StandardOutput.ReadLineAsync());
+        Assert.Equal(LargeBytes, await world.FigureAsync("lent_bytes"));
+        await world.Node.RunVerbAsync("free", "/data/");
+        Assert.Equal(LargeBytes, await world.FigureAsync("lent_bytes"));
+
+        await reader.StandardInput.WriteLineAsync("go");
+        string? first = await reader.StandardOutput.ReadLineAsync();
+        await world.Node.KillAsync();
+        await world.RestartNodeAsync();
+        await Eventually.TrueAsync("the mount has found the node again", async () => await world.FigureAsync("borrowers") == 1);
+        await reader.StandardInput.WriteLineAsync("go");
+
+        string expected = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(new PatternContent("dir/large", 1).Bytes(1000, LargeBytes - 1000))) + "  -";
+        Assert.Equal((expected, expected), (first, await reader.StandardOutput.ReadLineAsync()));
+    }
+
+    [MountFact]
+    public async Task FilesThatTheNodeEvictsUnderManyReadersStayExact()
+    {
+        await using World world = await World.StartAsync(settings => settings.CacheQuota = "32Mi");
+        for (int i = 0; i < 12; i++)
+        {
+            world.Source.Put($"many/{i}", 1, 5_000_000 + i);
+        }
+
+        await world.MountAsync();
+        for (int round = 0; round < 3; round++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 12).Select(async i =>
+            {
+                Finished read = await world.Mount.ShellAsync($"timeout 50 cat {world.Mount.MountPoint}/many/{i} | sha256sum");
+                string expected = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(new PatternContent($"many/{i}", 1).Bytes(0, 5_000_000 + i)));
+                Assert.True(read.Output.StartsWith(expected, StringComparison.Ordinal), $"many/{i} in round {round}: {read.Text}\n{world.Mount.Log}");
+            }));
+            Assert.InRange(await world.FigureAsync("lent_bytes"), 0, 16 << 20);
+        }
     }
 
     [MountFact]
@@ -107,7 +171,7 @@ public sealed class NodeMountTests
     [MountFact]
     public async Task ANodeThatIsKilledAndComesBackIsReadOn()
     {
-        await using World world = await World.StartAsync(options => options.Limits = []);
+        await using World world = await World.StartAsync();
         await world.MountAsync();
         await world.AssertReadsAsync("dir/large");
 
@@ -162,7 +226,7 @@ public sealed class NodeMountTests
             world.Source.Put("dir/large", 1, LargeBytes);
             world.Source.Put("dir/other", 1, LargeBytes / 2);
             world.Source.Put("dir/small", 1, 12_345);
-            NodeSettings settings = new() { CacheDirectory = world._directory["cache"] };
+            NodeSettings settings = new() { CacheDirectory = world._directory["cache"], Limits = ["max-borrowers: 64"] };
             settings.MountS3("data", world.Source.Endpoint, PatternSource.Bucket, "metadata-ttl: 1h");
             settings.Environment["FOREBAY_RUNTIME_DIR"] = world.Mount["run"];
             change?.Invoke(settings);
@@ -177,6 +241,8 @@ public sealed class NodeMountTests
             Finished mounted = await Mount.RunAsync(["mount", Url(name), Mount.MountPoint, "-o", "dbglevel=info,stat_cache_expire=3600", .. options]);
             Assert.True(mounted.Code == 0, $"{mounted.Text}\n{Mount.Log}");
         }
+
+        public async Task<long> FigureAsync(string name) => (await Node.FiguresAsync())[name];
 
         /// <summary>A node at the addresses of the one before.</summary>
         public async Task RestartNodeAsync()

@@ -167,6 +167,8 @@ internal sealed class NodeProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        // Not that of the machine: killed nodes leave their sockets behind.
+        start.Environment["FOREBAY_RUNTIME_DIR"] = Path.Combine(Path.GetTempPath(), "forebay-robustness-run");
         foreach ((string name, string value) in environment)
         {
             start.Environment[name] = value;
