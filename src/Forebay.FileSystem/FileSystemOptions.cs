@@ -39,6 +39,9 @@ public sealed record FileSystemOptions
     /// <summary>Most cache files that are kept ready for passthrough after their last close, 0–65,536. Each holds a descriptor, and its file cannot be evicted.</summary>
     public int MaxIdleBackings { get; init; } = 512;
 
+    /// <summary>Most bytes of them, ≥ 0: a small part of the cache's quota, for none of them can be evicted.</summary>
+    public long MaxIdleBackingBytes { get; init; } = 1L << 30;
+
     /// <summary>Reads go round the kernel's page cache.</summary>
     public bool DirectIo { get; init; }
 

@@ -62,7 +62,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _rule = new AttributeRule(options.ObjectAttributes);
         _headers = new ListedHeaders(mount, _rule, time);
         _failures = new FileSystemFailures(logger, time);
-        _backings = new Backings(_table, mount, options.MaxIdleBackings, logger);
+        _backings = new Backings(_table, mount, options, logger, time);
         _prefetch = new DirectoryPrefetch(mount, options, lenders);
         _files = new OpenFiles(mount, _table, lenders, options.MaxWaitingReads);
         _streams = new DirectoryStreams(mount, _table, time);

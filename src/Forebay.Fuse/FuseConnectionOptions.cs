@@ -18,8 +18,9 @@ public sealed record FuseConnectionOptions
     /// <summary>Most bytes the kernel reads ahead; it takes the smaller of this and its own (128 KiB).</summary>
     public int MaxReadAheadBytes { get; init; } = 1024 * 1024;
 
-    /// <summary>Asynchronous requests (read-ahead, direct I/O) under way at most, 1–65,535.</summary>
-    public int MaxBackground { get; init; } = 64;
+    /// <summary>Asynchronous requests (read-ahead, direct I/O) under way at most, 1–65,535. The kernel counts them over the whole mount: those that wait
+    /// for a slow source hold up the others beyond it.</summary>
+    public int MaxBackground { get; init; } = 512;
 
     /// <summary>Asks for passthrough with stack depth 1: the backing file must lie on a file system that is not itself stacked.</summary>
     public bool Passthrough { get; init; } = true;

@@ -86,7 +86,17 @@ public sealed class FuseNotifier : IAsyncDisposable
     public bool IncrementEpoch() => Post(new Notification(FuseNotification.IncrementEpoch, 0, 0, 0, null, null));
 
     /// <summary>Has all requests that were read and not answered sent again (7.40), with <see cref="FuseRequest.IsRepeated"/>. A successor session does this by itself.</summary>
-    public bool Resend() => Post(new Notification(FuseNotification.Resend, 0, 0, 0, null, null));
+    /// <remarks>The kernel is told before this returns: the call only moves its requests, and takes no lock that a request could hold.</remarks>
+    public bool Resend()
+    {
+        if (!Can(FuseNotification.Resend))
+        {
+            return false;
+        }
+
+        Send(new Notification(FuseNotification.Resend, 0, 0, 0, null, null), stackalloc byte[64]);
+        return true;
+    }
 
     /// <summary>Asks the kernel to forget inodes that nobody uses (7.45).</summary>
     /// <param name="nodeIds">1–1,024 inodes; copied.</param>

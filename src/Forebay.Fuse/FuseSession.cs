@@ -104,13 +104,19 @@ public sealed class FuseSession : IAsyncDisposable
 
     internal int OutstandingBuffers => _dispatcher.OutstandingBuffers;
 
-    /// <summary>Starts the threads. A successor then makes the kernel send open requests again.</summary>
+    /// <summary>Starts the threads. A successor first makes the kernel send open requests again.</summary>
     /// <exception cref="InvalidOperationException">It was started before.</exception>
     public void Start()
     {
         if (Interlocked.Exchange(ref _started, 1) != 0)
         {
             throw new InvalidOperationException("A session starts once.");
+        }
+
+        if (_predecessor is not null)
+        {
+            // Before anything is read: what this session has taken by then would be sent again too.
+            _ = Notifier.Resend();
         }
 
         ReaderWake.Prepare();
@@ -122,10 +128,6 @@ public sealed class FuseSession : IAsyncDisposable
         }
 
         Notifier.Start();
-        if (_predecessor is not null && _predecessor.Has(FuseInitFlags.Resend))
-        {
-            _ = Notifier.Resend();
-        }
     }
 
     /// <summary>

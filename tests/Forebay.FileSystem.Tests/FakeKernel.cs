@@ -58,6 +58,8 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     internal ConcurrentDictionary<int, bool> OpenBackings { get; }
 
+    internal int BackingErrno { get; set; }
+
     internal ConcurrentQueue<(ulong Parent, string Name)> DroppedNames { get; } = new();
 
     internal ConcurrentQueue<ulong> DroppedInodes { get; } = new();
@@ -92,6 +94,12 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     public int OpenBacking(SafeFileHandle file, out int backingId)
     {
+        backingId = 0;
+        if (BackingErrno != 0)
+        {
+            return BackingErrno;
+        }
+
         backingId = Interlocked.Increment(ref _lastBacking);
         OpenBackings[backingId] = true;
         return 0;

@@ -144,6 +144,19 @@ public sealed class ConnectionTests
         Assert.Equal(hex.Replace(" ", "", StringComparison.Ordinal), Convert.ToHexStringLower(Assert.Single(sink.Messages)));
     }
 
+    /// <summary>A session asks before it reads: later, what it has taken itself would come twice.</summary>
+    [Fact]
+    public async Task AskingForOpenRequestsIsDoneWhenTheCallReturns()
+    {
+        RecordingSink sink = new();
+        FuseConnection connection = FuseInitNegotiation.Agree(new FuseInitIn { Major = 7, Minor = 45, Flags = uint.MaxValue, Flags2 = uint.MaxValue }, new FuseConnectionOptions())!;
+        await using FuseNotifier notifier = new(sink, () => connection, 8, null);
+
+        Assert.True(notifier.Resend());
+
+        Assert.Single(sink.Messages);
+    }
+
     [Fact]
     public async Task AFullQueueRefusesAndAnOldKernelIsNotTold()
     {

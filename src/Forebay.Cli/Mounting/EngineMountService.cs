@@ -88,7 +88,7 @@ internal sealed class EngineMountService : MountService
         FuseConnection? negotiated = connection is null ? null
             : FuseConnection.TryParse(connection) ?? throw new ForebayException(ErrorKind.NotSupported, "What the worker before agreed on with the kernel cannot be understood; unmount and mount again.");
         FuseDevice fuse = new(device);
-        FileSystemOptions fileOptions = MountFileSystemOptions.Of(plan.Options);
+        FileSystemOptions fileOptions = MountFileSystemOptions.Of(plan.Options, plan.Engine.Tiers.Sum(static tier => tier.QuotaBytes));
         _requestTimeout = fileOptions.RequestTimeout;
         _files = new MountedFileSystem(_node!.FindFiles(plan.Name)!, fileOptions, RegionOf(_memory, _description.RegionBytes), _logs.Value.CreateLogger<MountedFileSystem>(), _time, _borrower);
         FuseSessionOptions options = new()

@@ -7,8 +7,13 @@ namespace Forebay.Cli.Mounting;
 /// <summary>Mount options as the file system takes them.</summary>
 internal static class MountFileSystemOptions
 {
+    /// <summary>Files that nobody has open and the kernel still holds must not keep others out of the cache.</summary>
+    private const long ShareOfIdleBackings = 8;
+
     /// <summary>Translates. Time-outs of a mount that keeps no stat are zero: the kernel asks every time.</summary>
-    public static FileSystemOptions Of(MountOptions options)
+    /// <param name="options">As they were given.</param>
+    /// <param name="quotaBytes">Of all cache directories; 0 without one.</param>
+    public static FileSystemOptions Of(MountOptions options, long quotaBytes)
     {
         FileSystemOptions standard = new();
         bool keepsNothing = options.MaxStatCacheSize == 0;
@@ -31,6 +36,7 @@ internal static class MountFileSystemOptions
             },
             Passthrough = options.Passthrough && !options.DirectIo,
             DirectIo = options.DirectIo,
+            MaxIdleBackingBytes = quotaBytes == 0 ? standard.MaxIdleBackingBytes : quotaBytes / ShareOfIdleBackings,
         };
     }
 }

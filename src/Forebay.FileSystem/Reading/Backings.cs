@@ -1,24 +1,32 @@
 using Forebay.Core;
 using Forebay.Engine;
+using Forebay.Fuse;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.FileSystem;
 
 /// <summary>
 /// Cache files that the kernel reads itself. Each holds a reference on its file, so that it counts against the quota and is not evicted; after the last
-/// close a bounded number of them is kept ready, since handing a file over costs more than an open. Thread-safe.
+/// close some are kept ready for a while, bounded in number and bytes, since handing a file over costs more than an open. Thread-safe.
 /// </summary>
 /// <remarks>
 /// The kernel wants one id for all opens of an inode, and keeps ids over this process: they are in the inode table before they are used, and taken
-/// over from there. The id goes back only when nothing of the inode is open.
+/// over from there. The id goes back only when nothing of the inode is open; it is negative in the table while it goes back, since the kernel may
+/// have it already when this process is killed.
 /// </remarks>
-internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxIdle, ILogger logger) : IDisposable
+internal sealed class Backings(InodeTable table, IFileMountPoint mount, FileSystemOptions options, ILogger logger, TimeProvider time) : IDisposable
 {
+    /// <summary>What is not used for so long is given back, so that freed and evicted files leave the disk.</summary>
+    internal static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(30);
+
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, Backing> _byNode = [];
     private readonly LinkedList<Backing> _idle = [];
     private IKernelCache? _kernel;
+    private ITimer? _sweep;
     private volatile bool _isAvailable;
+    private bool _toldRefusal;
+    private long _idleBytes;
     private int _count;
 
     /// <summary>False when the kernel takes no files.</summary>
@@ -38,6 +46,13 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
             _isAvailable = kernel.HasPassthrough;
             foreach (InodeView view in known)
             {
+                if (view.BackingId < 0)
+                {
+                    _kernel.CloseBacking(-view.BackingId);
+                    table.ClearBacking(view.NodeId);
+                    continue;
+                }
+
                 // Without the file (evicted by a fault, or its directory is another one now) the open handles still read what the kernel holds.
                 bool hasFile = Take(view.NodeId, out FileSegment file);
                 var backing = new Backing(view.NodeId, view.BackingId, file);
@@ -50,7 +65,7 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
                         continue;
                     }
 
-                    backing.Idle = _idle.AddLast(backing);
+                    Rest(backing);
                 }
             }
 
@@ -92,10 +107,15 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
             int errno = _kernel!.OpenBacking(file.File!, out int id);
             if (errno != 0)
             {
-                // Not for this kernel, user or file system: asking again for each open would only cost.
+                // Not for this kernel or user: asking again for each open would only cost. Anything else may be of this file only.
                 file.Dispose();
-                _isAvailable = false;
-                FileSystemLog.NoPassthrough(logger, errno);
+                _isAvailable = errno is not (Errno.EPERM or Errno.ENOSYS or Errno.ENOTTY or Errno.EOPNOTSUPP);
+                if (!_toldRefusal)
+                {
+                    _toldRefusal = true;
+                    FileSystemLog.NoPassthrough(logger, errno);
+                }
+
                 return 0;
             }
 
@@ -113,7 +133,7 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
         {
             if (_byNode.TryGetValue(nodeId, out Backing? backing) && backing.Idle is null)
             {
-                backing.Idle = _idle.AddLast(backing);
+                Rest(backing);
                 Trim();
             }
         }
@@ -124,7 +144,8 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
     {
         lock (_lock)
         {
-            if (_byNode.TryGetValue(nodeId, out Backing? backing) && (backing.Idle is not null || !table.TryGet(nodeId, out InodeView view) || view.Opens == 0))
+            // One that is busy is about to be opened, or closed: then it comes to rest.
+            if (_byNode.TryGetValue(nodeId, out Backing? backing) && backing.Idle is not null)
             {
                 Close(backing);
             }
@@ -143,7 +164,10 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
 
             _byNode.Clear();
             _idle.Clear();
+            _idleBytes = 0;
             _isAvailable = false;
+            _sweep?.Dispose();
+            _sweep = null;
         }
     }
 
@@ -153,20 +177,46 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
         return table.StatOf(nodeId) is { } stat && mount.TryTakeWhole(stat, out file);
     }
 
+    private void Rest(Backing backing)
+    {
+        backing.RestsSince = time.GetTimestamp();
+        backing.Idle = _idle.AddLast(backing);
+        _idleBytes += backing.File.Length;
+        _sweep ??= time.CreateTimer(static state => ((Backings)state!).Sweep(), this, IdleTime, IdleTime);
+    }
+
     private void Busy(Backing backing)
     {
         if (backing.Idle is not null)
         {
             _idle.Remove(backing.Idle);
             backing.Idle = null;
+            _idleBytes -= backing.File.Length;
         }
     }
 
     private void Trim()
     {
-        while (_idle.Count > maxIdle)
+        while (_idle.First is { } oldest && (_idle.Count > options.MaxIdleBackings || _idleBytes > options.MaxIdleBackingBytes))
         {
-            Close(_idle.First!.Value);
+            Close(oldest.Value);
+        }
+    }
+
+    private void Sweep()
+    {
+        lock (_lock)
+        {
+            while (_idle.First is { } oldest && time.GetElapsedTime(oldest.Value.RestsSince) >= IdleTime)
+            {
+                Close(oldest.Value);
+            }
+
+            if (_idle.Count == 0)
+            {
+                _sweep?.Dispose();
+                _sweep = null;
+            }
         }
     }
 
@@ -175,6 +225,7 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
         Busy(backing);
         _byNode.Remove(backing.NodeId);
         _count = _byNode.Count;
+        table.SetBacking(backing.NodeId, -backing.Id);
         _kernel!.CloseBacking(backing.Id);
         table.ClearBacking(backing.NodeId);
         backing.File.Dispose();
@@ -187,6 +238,9 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, int maxI
         internal int Id { get; } = id;
 
         internal FileSegment File { get; } = file;
+
+        /// <summary>Time stamp of the last close.</summary>
+        internal long RestsSince { get; set; }
 
         /// <summary>Place among those that are not open; null while open.</summary>
         internal LinkedListNode<Backing>? Idle { get; set; }

@@ -52,7 +52,7 @@ public sealed class MountSourceTests
         MountPlan plan = Plan("max_stat_cache_size=0,immutable");
 
         Assert.Equal((TimeSpan.Zero, TimeSpan.Zero, false), (plan.Mount.Engine.MetadataTtl, plan.Mount.Engine.NegativeTtl, plan.Mount.Engine.Immutable));
-        Assert.Equal(TimeSpan.Zero, MountFileSystemOptions.Of(plan.Options).EntryTimeout);
+        Assert.Equal(TimeSpan.Zero, MountFileSystemOptions.Of(plan.Options, 0).EntryTimeout);
     }
 
     [Theory]
