@@ -39,8 +39,13 @@ internal sealed class ExchangeGuard
 {
     private const int MinimumSamples = 16;
     private const double DeadRatio = 0.15;
-    private const double MinimumExpected = 8;
-    private const double Decay = 1 - (1.0 / 256);
+
+    // Residents and ghosts are compared over so many visits of the hand: a quarter of its round. With more, what was touched before the set
+    // was replaced hides for rounds that nothing is touched any more; with fewer than the least, it is noise (docs/bench/hit-rate.md).
+    private const int LeastRemembered = 48;
+    private const int MostRemembered = 256;
+    private const double LeastExpected = 3;
+    private const double ExpectedPerRemembered = 1.0 / 32;
 
     private SampleAverage _reprieved = new(64);
     private SampleAverage _newcomers = new(64);
@@ -48,6 +53,7 @@ internal sealed class ExchangeGuard
     private double _expected;
     private long _refreshBytes;
     private int _graceVisits;
+    private int _remembered = MostRemembered;
 
     public ExchangeMode Mode { get; private set; } = ExchangeMode.Keep;
 
@@ -68,8 +74,9 @@ internal sealed class ExchangeGuard
     /// <param name="touched">Whether it was touched since the last visit.</param>
     /// <param name="stamp"><see cref="Returned"/> at the last visit.</param>
     /// <param name="ghosts">Entries of the ghost list.</param>
+    /// <param name="mainCount">Nodes of the main queue.</param>
     /// <param name="mainBytes">Bytes of the main queue: a refresh ends when as many have left it.</param>
-    public void RecordVisit(GuardSample sample, bool touched, uint stamp, int ghosts, long mainBytes)
+    public void RecordVisit(GuardSample sample, bool touched, uint stamp, int ghosts, int mainCount, long mainBytes)
     {
         if (sample == GuardSample.Newcomer)
         {
@@ -84,8 +91,10 @@ internal sealed class ExchangeGuard
 
             // A resident no better than the average ghost would have been touched with this probability since its last visit.
             double expected = Math.Min(1, (double)(Returned - stamp) / Math.Max(1, ghosts));
-            _expected = (_expected * Decay) + (_graceVisits > 0 ? 0 : expected);
-            _touched = (_touched * Decay) + (touched ? 1 : 0);
+            _remembered = Math.Clamp(mainCount / 4, LeastRemembered, MostRemembered);
+            double decay = 1 - (1.0 / _remembered);
+            _expected = (_expected * decay) + (_graceVisits > 0 ? 0 : expected);
+            _touched = (_touched * decay) + (touched ? 1 : 0);
         }
 
         _graceVisits -= _graceVisits > 0 ? 1 : 0;
@@ -112,7 +121,7 @@ internal sealed class ExchangeGuard
 
     private void Choose(long mainBytes)
     {
-        if (Mode != ExchangeMode.Refresh && _expected > MinimumExpected && _touched < DeadRatio * _expected)
+        if (Mode != ExchangeMode.Refresh && _expected > Math.Max(LeastExpected, ExpectedPerRemembered * _remembered) && _touched < DeadRatio * _expected)
         {
             Mode = ExchangeMode.Refresh;
             _refreshBytes = mainBytes;

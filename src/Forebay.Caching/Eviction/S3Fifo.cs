@@ -342,7 +342,7 @@ public sealed class S3Fifo : IEvictionPolicy
     {
         byte frequency = node.Frequency;
         bool touched = frequency > node.SeenFrequency;
-        _guard.RecordVisit(node.Sample, touched, node.Stamp, _ghosts.Count, _main.Bytes);
+        _guard.RecordVisit(node.Sample, touched, node.Stamp, _ghosts.Count, _main.Count, _main.Bytes);
         node.Stamp = _guard.Returned;
         node.Sample = GuardSample.None;
         if (frequency == 0 || (!touched && _guard.Mode == ExchangeMode.Refresh))

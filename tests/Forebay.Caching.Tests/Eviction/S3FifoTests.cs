@@ -209,6 +209,30 @@ public sealed class S3FifoTests
     }
 
     [Fact]
+    public void ASmallCacheFindsOutThatItsSetWasReplaced()
+    {
+        const int Set = 1_000;
+        const int Residents = 200;
+        Cache cache = new(Residents * 100);
+        Random random = new(3);
+        int[] order = [.. Enumerable.Range(0, Set)];
+        for (int pass = 0; pass < 6; pass++)
+        {
+            random.Shuffle(order);
+            _ = order.Count(cache.Read);
+        }
+
+        for (int pass = 0; pass < 2; pass++)
+        {
+            random.Shuffle(order);
+            _ = order.Count(i => cache.Read(Set + i));
+        }
+
+        random.Shuffle(order);
+        Assert.InRange(order.Count(i => cache.Read(Set + i)), Residents / 2, Residents);
+    }
+
+    [Fact]
     public async Task TouchesFromOtherThreadsNeverDisturbEviction()
     {
         S3Fifo policy = new(1_000 * 100);
