@@ -6,6 +6,16 @@ namespace Forebay.Caching;
 /// <summary>A partial file: one of an object that does not fit, whose sections come and leave by themselves.</summary>
 public sealed partial class CacheFile
 {
+    /// <summary>A hole takes less than this on a disk that answers.</summary>
+    private static readonly TimeSpan PunchStep = TimeSpan.FromMilliseconds(1);
+
+    private enum HoldOutcome
+    {
+        Held,
+        Punched,
+        Gone,
+    }
+
     /// <summary>True when the object does not fit into the tier: its file is never whole, and its bytes leave in parts.</summary>
     public bool IsPartial => Sections is not null;
 
@@ -19,25 +29,28 @@ public sealed partial class CacheFile
     /// <summary>Takes a reference and holds a range: no page of it leaves until <see cref="Release(ByteRange)"/>. Opens the file if it is not open.</summary>
     /// <param name="range">Not empty, within the object.</param>
     /// <param name="handle">As of <see cref="TryAcquire"/>.</param>
-    /// <returns>False when the file is gone: look it up again.</returns>
-    /// <remarks>Waits while a part of the range is being punched.</remarks>
-    public bool TryHold(ByteRange range, out SafeFileHandle? handle)
-    {
-        if (!TryAcquire(out handle))
-        {
-            return false;
-        }
+    /// <returns>False when the file is gone, or a part of the range is being punched: look it up again.</returns>
+    public bool TryHold(ByteRange range, out SafeFileHandle? handle) => Hold(range, out handle) == HoldOutcome.Held;
 
-        if (Sections is { } sections)
+    /// <summary>As <see cref="TryHold"/>, but waits while a part of the range is being punched.</summary>
+    /// <param name="range">Not empty, within the object.</param>
+    /// <param name="cancellationToken">Ends the waiting; then nothing is held.</param>
+    /// <returns>False when the file is gone.</returns>
+    public async ValueTask<bool> TryHoldAsync(ByteRange range, CancellationToken cancellationToken)
+    {
+        while (true)
         {
-            int last = sections.IndexOf(range.End - 1);
-            for (int i = sections.IndexOf(range.Offset); i <= last; i++)
+            switch (Hold(range, out _))
             {
-                sections.Hold(i);
+                case HoldOutcome.Held:
+                    return true;
+                case HoldOutcome.Gone:
+                    return false;
+                default:
+                    await Task.Delay(PunchStep, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+                    break;
             }
         }
-
-        return true;
     }
 
     /// <summary>Gives back what <see cref="TryHold"/> took, or a segment.</summary>
@@ -122,6 +135,38 @@ public sealed partial class CacheFile
             sections.Reopen(index);
             Release();
         }
+    }
+
+    private HoldOutcome Hold(ByteRange range, out SafeFileHandle? handle)
+    {
+        if (!TryAcquire(out handle))
+        {
+            return HoldOutcome.Gone;
+        }
+
+        if (Sections is { } sections)
+        {
+            int first = sections.IndexOf(range.Offset);
+            int last = sections.IndexOf(range.End - 1);
+            for (int i = first; i <= last; i++)
+            {
+                if (sections.TryHold(i))
+                {
+                    continue;
+                }
+
+                while (--i >= first)
+                {
+                    sections.Release(i);
+                }
+
+                Release();
+                handle = null;
+                return HoldOutcome.Punched;
+            }
+        }
+
+        return HoldOutcome.Held;
     }
 
     /// <summary>The row taken last is in the index.</summary>

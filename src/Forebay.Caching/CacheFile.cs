@@ -154,7 +154,12 @@ public sealed partial class CacheFile : IFileReference
             // One section at a time: what is given out must be held, and the next one may be on its way out.
             int index = sections.IndexOf(offset);
             most = Math.Min(most, sections.StartOf(index + 1));
-            sections.Hold(index);
+            if (!sections.TryHold(index))
+            {
+                // It is being punched: its pages are as good as gone.
+                Release();
+                return SegmentStatus.Miss;
+            }
         }
 
         long end = Pages.VerifiedEnd(offset, most);

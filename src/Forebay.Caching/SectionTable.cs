@@ -38,7 +38,7 @@ internal sealed class Section(CacheFile file, int index) : EvictionNode(HashOf(f
 
 /// <summary>
 /// The sections of one partial file, and how many hold each: readers of its bytes and fills that write into it. A section that is held is never
-/// punched; one that is being punched is waited for.
+/// punched; one that is being punched cannot be held.
 /// </summary>
 /// <remarks>
 /// Thread-safety: holds are lock-free. <see cref="At"/>, <see cref="Add"/>, <see cref="TakeOut"/> and what is said of folding belong to the tier's lock.
@@ -96,15 +96,16 @@ internal sealed class SectionTable
 
     internal long StartOf(int index) => (long)index << _shift;
 
-    /// <summary>Waits while the section is being punched.</summary>
-    internal void Hold(int index)
+    /// <summary>Holds a section; false while it is being punched. Never waits: a disk that hangs would keep the caller.</summary>
+    internal bool TryHold(int index)
     {
-        var wait = new SpinWait();
-        while (Interlocked.Increment(ref _holds[index]) < 0)
+        if (Interlocked.Increment(ref _holds[index]) > 0)
         {
-            Interlocked.Decrement(ref _holds[index]);
-            wait.SpinOnce();
+            return true;
         }
+
+        Interlocked.Decrement(ref _holds[index]);
+        return false;
     }
 
     /// <exception cref="InvalidOperationException">Nobody held it: a bug of the caller, which would let bytes leave under their readers.</exception>

@@ -205,7 +205,7 @@ internal sealed class RangeFill
                 slot = true;
             }
 
-            referenced = File.TryHold(Range, out _);
+            referenced = await File.TryHoldAsync(Range, _cancellation.Token);
             if (!referenced)
             {
                 throw new ForebayException(ErrorKind.NoSpace, "The cache file was dropped before it could be filled.");

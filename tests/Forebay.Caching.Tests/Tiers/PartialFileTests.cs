@@ -46,6 +46,32 @@ public sealed class PartialFileTests : IDisposable
     }
 
     [Fact]
+    public async Task ASectionThatIsBeingPunchedKeepsNobodyWaiting()
+    {
+        using Tier tier = Open(_temp["tier"], _time, Quota);
+        Put(tier, Large, 0);
+        CacheFile file = tier.Find(Large)!;
+        ByteRange both = new(0, 3 << 20);
+        Assert.True(file.TryCloseSection(1));
+
+        Assert.Equal(SegmentStatus.Miss, file.TryGetSegment(PagesPerSection * (long)PageBytes, 1, out _));
+        Assert.False(file.TryHold(both, out _));
+        Task<bool> held = file.TryHoldAsync(both, CancellationToken.None).AsTask();
+        using CancellationTokenSource stop = new();
+        Task<bool> givenUp = file.TryHoldAsync(both, stop.Token).AsTask();
+        Assert.False(held.IsCompleted || givenUp.IsCompleted);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp);
+
+        Assert.True(file.Punch(1));
+        Assert.True(await held.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.False(file.TryCloseSection(0) || file.TryCloseSection(1), "a range that is held can be punched");
+        file.Release(both);
+        Assert.True(file.TryCloseSection(0), "what was not held in the end is held still");
+        Assert.True(file.Punch(0));
+    }
+
+    [Fact]
     public void WhatIsHeldStaysWhileItsNeighboursLeaveAndLeavesAfterwards()
     {
         using Tier tier = Open(_temp["tier"], _time, Quota);

@@ -32,7 +32,7 @@ internal static class TierHarness
     {
         CacheFile? file = tier.FindOrCreate(version, inPart: true);
         var range = new ByteRange((long)page * PageBytes, Math.Min(PageBytes, version.Length - ((long)page * PageBytes)));
-        if (file is null || !file.TryHold(range, out _))
+        if (file is null || !Hold(file, range))
         {
             return false;
         }
@@ -55,6 +55,25 @@ internal static class TierHarness
         {
             file.Release(range);
         }
+    }
+
+    /// <summary>As a fill holds its range, but on this thread: waits while a part of it is being punched.</summary>
+    private static bool Hold(CacheFile file, ByteRange range)
+    {
+        bool isHeld = false;
+        SpinWait.SpinUntil(() => (isHeld = file.TryHold(range, out _)) || IsGone(file), TimeSpan.FromSeconds(30));
+        return isHeld;
+    }
+
+    private static bool IsGone(CacheFile file)
+    {
+        if (!file.TryAcquire(out _))
+        {
+            return true;
+        }
+
+        file.Release();
+        return false;
     }
 
     internal static void PutAll(Tier tier, ObjectVersion version)
