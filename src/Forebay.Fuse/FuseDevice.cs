@@ -134,6 +134,13 @@ public sealed unsafe class FuseDevice : IDisposable, IFuseReplySink
         return count >= 0 ? (int)count : -Marshal.GetLastPInvokeError();
     }
 
+    /// <summary>True when <see cref="Receive"/> would not wait.</summary>
+    internal bool HasRequest()
+    {
+        Native.PollEntry entry = new() { Descriptor = (int)_handle.DangerousGetHandle(), Events = Native.PollIn };
+        return Native.Poll(&entry, 1, 0) != 0;
+    }
+
     /// <summary>Reads a range of a file into a reply buffer.</summary>
     /// <returns>0, or an errno; EIO when the file ends early.</returns>
     internal static int ReadExactly(SafeFileHandle file, FuseReplyBuffer buffer, long offset, int count)

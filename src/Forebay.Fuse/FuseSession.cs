@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Forebay.Core;
@@ -9,6 +10,9 @@ public sealed record FuseSessionOptions
 {
     /// <summary>Threads that read requests, 1–64. They answer what needs no waiting; more than the cores does not pay.</summary>
     public int Threads { get; init; } = 2;
+
+    /// <summary>How long a thread asks for the next request before it sleeps, while short ones come quickly, 0–1 ms; zero for never. A processor is busy meanwhile.</summary>
+    public TimeSpan SpinTime { get; init; } = TimeSpan.FromMicroseconds(50);
 
     /// <summary>What to ask for in INIT; without meaning for a successor.</summary>
     public FuseConnectionOptions Connection { get; init; } = new();
@@ -46,6 +50,7 @@ public sealed class FuseSession : IAsyncDisposable
     private readonly FuseSessionOptions _options;
     private readonly FuseConnection? _predecessor;
     private readonly int[] _reading;
+    private readonly SoloReading _solo;
     private readonly TaskCompletionSource<FuseConnection> _negotiated = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<FuseSessionEnd> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Exception? _failure;
@@ -65,10 +70,13 @@ public sealed class FuseSession : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Threads, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Threads, 64, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.SpinTime, TimeSpan.Zero, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.SpinTime, TimeSpan.FromMilliseconds(1), nameof(options));
         _device = device;
         _options = options;
         _predecessor = negotiated;
         _reading = new int[options.Threads];
+        _solo = new SoloReading(options.SpinTime, Environment.ProcessorCount);
         _dispatcher = new FuseDispatcher(fileSystem, options.Connection, negotiated, device, options.Observer) { InitEnded = OnInitEnded };
         Notifier = new FuseNotifier(device, () => _dispatcher.Connection, options.NotificationQueue, options.Observer);
         if (negotiated is not null)
@@ -103,6 +111,8 @@ public sealed class FuseSession : IAsyncDisposable
     }
 
     internal int OutstandingBuffers => _dispatcher.OutstandingBuffers;
+
+    internal SoloReading Solo => _solo;
 
     /// <summary>Starts the threads. A successor first makes the kernel send open requests again.</summary>
     /// <exception cref="InvalidOperationException">It was started before.</exception>
@@ -139,6 +149,7 @@ public sealed class FuseSession : IAsyncDisposable
     public async Task<FuseSessionEnd> StopAsync(CancellationToken cancellationToken)
     {
         _stopping = true;
+        _solo.EndForGood();
         while (!_completion.Task.IsCompleted && Volatile.Read(ref _started) != 0)
         {
             // Those that work see the flag. Repeated, since a signal can come just before the read it should end.
@@ -175,6 +186,7 @@ public sealed class FuseSession : IAsyncDisposable
         if (Volatile.Read(ref _started) == 0 || _completion.Task.IsCompleted)
         {
             _dispatcher.Dispose();
+            _solo.Dispose();
         }
     }
 
@@ -200,6 +212,7 @@ public sealed class FuseSession : IAsyncDisposable
             _failure ??= error;
         }
 
+        _solo.EndForGood();
         if (Interlocked.Decrement(ref _running) == 0)
         {
             End();
@@ -216,12 +229,28 @@ public sealed class FuseSession : IAsyncDisposable
         using FuseRequestMemory memory = new(size);
         while (!_stopping)
         {
+            if (_solo.IsSoloist(slot))
+            {
+                _solo.TryAwait(slot, static device => device.HasRequest(), _device);
+            }
+            else
+            {
+                _solo.StayAway();
+            }
+
+            // A stop sends its signal to those that say they read; this one may have been away when it did.
             Volatile.Write(ref _reading[slot], thread);
+            if (_stopping)
+            {
+                Volatile.Write(ref _reading[slot], 0);
+                break;
+            }
+
             int count = _device.Receive(memory.Address, size);
             Volatile.Write(ref _reading[slot], 0);
             if (count >= 0)
             {
-                _dispatcher.Dispatch(new ReadOnlySpan<byte>(memory.Address, count));
+                Handle(slot, new ReadOnlySpan<byte>(memory.Address, count));
                 continue;
             }
 
@@ -237,6 +266,26 @@ public sealed class FuseSession : IAsyncDisposable
             }
 
             throw new ForebayException(ErrorKind.Unavailable, $"Reading from the FUSE device failed: {Marshal.GetPInvokeErrorMessage(-count)}.");
+        }
+    }
+
+    private void Handle(int slot, ReadOnlySpan<byte> message)
+    {
+        if (_solo.IsSoloist(slot) && !SoloReading.IsShort(message))
+        {
+            _solo.End(slot, mustRest: true);
+        }
+
+        _dispatcher.Dispatch(message);
+        if (_solo.Count(slot, Stopwatch.GetTimestamp()))
+        {
+            for (int i = 0; i < _reading.Length; i++)
+            {
+                if (i != slot && Volatile.Read(ref _reading[i]) is not 0 and int other)
+                {
+                    ReaderWake.Wake(other);
+                }
+            }
         }
     }
 

@@ -14,6 +14,7 @@ internal static unsafe partial class Native
     internal const int RightsMessage = 1;
     internal const int MessageCloseOnExec = 0x40000000;
     internal const int SetDescriptorFlags = 2;
+    internal const short PollIn = 1;
 
     /// <summary>SIGRTMIN + 6: free, and not the one the runtime uses (SIGRTMIN).</summary>
     internal const int WakeSignal = 40;
@@ -38,6 +39,9 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "writev", SetLastError = true)]
     internal static partial nint WriteVector(SafeFileHandle file, IoVector* pieces, int count);
+
+    [LibraryImport("libc", EntryPoint = "poll")]
+    internal static partial int Poll(PollEntry* entries, nuint count, int milliseconds);
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int Control(SafeFileHandle file, nuint request, void* argument);
@@ -80,6 +84,15 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "realpath", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial void* RealPath(string path, byte* resolved);
+
+    /// <summary><c>struct pollfd</c>, 8 bytes.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct PollEntry
+    {
+        internal int Descriptor;
+        internal short Events;
+        internal short Returned;
+    }
 
     /// <summary><c>struct iovec</c>, 16 bytes on 64-bit machines.</summary>
     [StructLayout(LayoutKind.Sequential)]

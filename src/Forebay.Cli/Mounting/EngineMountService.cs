@@ -94,6 +94,7 @@ internal sealed class EngineMountService : MountService
         FuseSessionOptions options = new()
         {
             Threads = plan.Options.Threads,
+            SpinTime = TimeSpan.FromMicroseconds(plan.Options.SpinMicroseconds),
             Connection = new FuseConnectionOptions { Passthrough = plan.Options.Passthrough, ExplicitInvalidation = true },
             Observer = new SessionObserver(log, answered, _files),
         };

@@ -51,6 +51,7 @@ internal static class MountOptionTable
         Size("memory_limit", $"`{ByteSize.Format(Defaults.MemoryLimitBytes)}`", "Resident memory of the worker.", 128 * Mebi, long.MaxValue, (o, v) => o with { MemoryLimitBytes = v }),
         Number("max_inodes", Text(Defaults.MaxInodes), "Files and directories the kernel may know at the same time; memory is taken as they are used.", 1000, 64_000_000, (o, v) => o with { MaxInodes = v }),
         Number("threads", Text(Defaults.Threads), "Threads that read requests of the kernel.", 1, 64, (o, v) => o with { Threads = v }),
+        Number("spin_us", Text(Defaults.SpinMicroseconds), "Microseconds for which one of them asks for the next request before it sleeps, while opens of small files come quickly; it keeps a processor busy meanwhile. 0 for never.", 0, 1000, (o, v) => o with { SpinMicroseconds = v }),
         Switch("passthrough", "on", "Whole cached files are handed to the kernel, where it can take them.", (o, v) => o with { Passthrough = v }),
         Switch("standby", "on", "A second worker waits, started and warm, to take over from one that dies.", (o, v) => o with { Standby = v }),
         Switch("path_style", "by the service", "The bucket's name is in the path, not in the host name.", (o, v) => o with { PathStyle = v }),

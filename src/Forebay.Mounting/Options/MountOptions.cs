@@ -169,6 +169,9 @@ public sealed record MountOptions
     /// <summary>Threads that read requests of the kernel.</summary>
     public int Threads { get; init; } = 2;
 
+    /// <summary>Longest time one of them asks for a request without sleeping, µs; 0 for never.</summary>
+    public int SpinMicroseconds { get; init; } = 50;
+
     /// <summary>A second worker waits, started and warm, to take over.</summary>
     public bool Standby { get; init; } = true;
 

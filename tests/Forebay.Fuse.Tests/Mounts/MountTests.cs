@@ -59,6 +59,27 @@ public sealed class MountTests
     }
 
     [MountFact]
+    public async Task OpensInARowAreAskedForWithoutSleepAndAnIdleMountSleeps()
+    {
+        MemoryFileSystem tree = new();
+        tree.Add(1, "file", "x"u8.ToArray());
+        await using TestMount mount = await TestMount.StartAsync(tree);
+
+        ChildResult opens = await Child.RunAsync("python3", "-c", $"import os\nfor i in range(20000): os.close(os.open('{mount["file"]}', 0))\nprint(i)");
+
+        Assert.Equal("19999", opens.Text);
+        Assert.True(mount.Session.Statistics[FuseOpcode.Open].Count >= 20000);
+        if (Environment.ProcessorCount > 1)
+        {
+            Assert.True(mount.Session.Solo.Begun > 0, "no thread ever asked without sleeping");
+        }
+
+        TestMount.Eventually(() => !mount.Session.Solo.IsOn, "a thread still asks for requests though none come");
+        Assert.Equal("x", (await Child.RunAsync("cat", mount["file"])).Text);
+        Assert.Empty(mount.Observer.Faults);
+    }
+
+    [MountFact]
     public async Task WritesAreRefusedAsReadOnly()
     {
         MemoryFileSystem tree = new();
