@@ -24,4 +24,7 @@ if (MountArguments.IsHelper(MountArguments.CalledAs()))
     args = translated;
 }
 
-return await CommandLine.RunAsync(MountArguments.Split(args), Console.Out, Console.Error);
+IReadOnlyList<string> split = MountArguments.Split(args);
+return MountArguments.TryRead(split) is { } request
+    ? await MountRunner.RunAsync(request, Console.Out, Console.Error, CancellationToken.None)
+    : await CommandLine.RunAsync(split, Console.Out, Console.Error);

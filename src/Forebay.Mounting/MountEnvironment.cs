@@ -8,31 +8,54 @@ public static class MountEnvironment
     private static readonly string[] Names =
     [
         "PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "FOREBAY_RUNTIME_DIR", "LD_LIBRARY_PATH",
-        "DOTNET_ROOT", "DOTNET_BUNDLE_EXTRACT_BASE_DIR", "DOTNET_gcServer", "DOTNET_TieredCompilation", "DOTNET_TieredPGO",
     ];
 
-    private static readonly string[] WorkerPrefixes = ["AWS_", "FOREBAY_", "XDG_", "SSL_CERT_", "LC_"];
+    private static readonly string[] HolderPrefixes = ["DOTNET_"];
+    private static readonly string[] WorkerPrefixes = [.. HolderPrefixes, "AWS_", "FOREBAY_", "XDG_", "SSL_CERT_", "LC_"];
+
+    /// <summary>
+    /// Unless the environment says otherwise. Compiled code mapped twice, once to write and once to run, is a third of the time such a process
+    /// takes to start, and every start of one is somebody's wait.
+    /// </summary>
+    private const string CodeMapping = "DOTNET_EnableWriteXorExecute";
 
     /// <summary>The environment of a worker, as <c>NAME=value</c>.</summary>
     /// <param name="instead">Takes the place of what has the same name; null takes a name away.</param>
     public static IReadOnlyList<string> ForWorker(IReadOnlyDictionary<string, string?> instead)
     {
         ArgumentNullException.ThrowIfNull(instead);
+        List<string> variables = Own(WorkerPrefixes, instead);
+        foreach ((string name, string? value) in instead)
+        {
+            if (value is not null)
+            {
+                variables.Add($"{name}={value}");
+            }
+        }
+
+        return variables;
+    }
+
+    /// <summary>The environment of a holder.</summary>
+    internal static IReadOnlyList<string> ForHolder() => Own(HolderPrefixes, new Dictionary<string, string?>(StringComparer.Ordinal));
+
+    private static List<string> Own(string[] prefixes, IReadOnlyDictionary<string, string?> without)
+    {
         List<string> variables = [];
+        if (!without.ContainsKey(CodeMapping) && Environment.GetEnvironmentVariable(CodeMapping) is null)
+        {
+            variables.Add($"{CodeMapping}=0");
+        }
+
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())
         {
             string name = (string)entry.Key;
-            if (!instead.ContainsKey(name) && (Names.Contains(name, StringComparer.Ordinal) || WorkerPrefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))))
+            if (!without.ContainsKey(name) && (Array.IndexOf(Names, name) >= 0 || Array.Exists(prefixes, prefix => name.StartsWith(prefix, StringComparison.Ordinal))))
             {
                 variables.Add($"{name}={entry.Value}");
             }
         }
 
-        variables.AddRange(instead.Where(pair => pair.Value is not null).Select(pair => $"{pair.Key}={pair.Value}"));
         return variables;
     }
-
-    /// <summary>The environment of a holder.</summary>
-    internal static IReadOnlyList<string> ForHolder()
-        => [.. Names.Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(name))).Where(pair => pair.Value is not null).Select(pair => $"{pair.Name}={pair.Value}")];
 }

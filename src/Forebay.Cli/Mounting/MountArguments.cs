@@ -74,5 +74,52 @@ internal static class MountArguments
         return [.. arguments.SelectMany(argument => IsAttached(argument) ? (string[])["-o", argument[2..]] : [argument])];
     }
 
+    /// <summary>
+    /// The plain form of <c>forebay mount</c>, read without building the command line, which takes as long as everything else before the mount's
+    /// processes are started.
+    /// </summary>
+    /// <returns>Null for every other form, and for whatever may be wrong: the command line tells what.</returns>
+    public static MountRequest? TryRead(IReadOnlyList<string> arguments)
+    {
+        if (arguments is not ["mount", ..])
+        {
+            return null;
+        }
+
+        List<string> places = [];
+        List<string> options = [];
+        List<string> caches = [];
+        bool foreground = false;
+        for (int i = 1; i < arguments.Count; i++)
+        {
+            string argument = arguments[i];
+            switch (argument)
+            {
+                case "-o" when i + 1 < arguments.Count && IsPlain(arguments[i + 1]):
+                    options.Add(arguments[++i]);
+                    break;
+                case "--cache" when i + 1 < arguments.Count && IsPlain(arguments[i + 1]):
+                    caches.Add(arguments[++i]);
+                    break;
+                case "-f" or "--foreground":
+                    foreground = true;
+                    break;
+                default:
+                    if (!IsPlain(argument))
+                    {
+                        return null;
+                    }
+
+                    places.Add(argument);
+                    break;
+            }
+        }
+
+        return places is [string source, string directory] ? new MountRequest(source, directory, options, caches, foreground, Sloppy: false) : null;
+    }
+
+    /// <summary>A word that means nothing but itself to the command line.</summary>
+    private static bool IsPlain(string argument) => argument.Length > 0 && argument[0] is not ('-' or '@' or '[') && argument is not ("true" or "false");
+
     private static bool IsAttached(string argument) => argument.StartsWith("-o", StringComparison.Ordinal) && argument.Length > 2;
 }

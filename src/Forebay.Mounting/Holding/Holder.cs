@@ -131,12 +131,12 @@ internal sealed partial class Holder : IDisposable
                     Take(MountDescription.Read(ref message));
                     message.End();
                     SafeFileHandle worker = received.TakeDescriptor(0) ?? throw new MalformedMessageException("a launch without the socket of its worker");
-                    _current = new WorkerSlot(new MessageSocket(worker), _description.Executable);
+                    _current = new WorkerSlot(new MessageSocket(worker), _description.Executable) { Begun = true };
+                    _memory = received.TakeDescriptor(1) ?? throw new MalformedMessageException("a launch without shared memory");
                     TakeLock(TimeSpan.Zero);
 
                     // What a killed mount of this directory left must not steer this one.
                     _registry.Remove(_id);
-                    _memory = SharedMemory.Create(_description.RegionBytes);
                     break;
                 case MessageKind.Adopt:
                     Take(MountDescription.Read(ref message));
@@ -204,6 +204,11 @@ internal sealed partial class Holder : IDisposable
                 worker.Version = message.Text();
                 worker.Watch ??= ProcessWatch.TryOpen(worker.Id);
                 worker.SaidHello = true;
+                if (worker.Begun)
+                {
+                    break;
+                }
+
                 MessageWriter description = new(MessageKind.Describe);
                 _description.Write(description);
                 worker.Socket.Send(description, _memory!);
@@ -232,7 +237,11 @@ internal sealed partial class Holder : IDisposable
             case MessageKind.Answered:
                 worker.Answered = true;
                 _policy.Answered();
-                EnsureStandby();
+                if (_told && _standbyAt is null)
+                {
+                    EnsureStandby();
+                }
+
                 break;
             case MessageKind.Failed:
                 worker.Failure = (message.Number(0, 255), message.Text());
@@ -277,6 +286,9 @@ internal sealed partial class Holder : IDisposable
         }
 
         _current!.Socket.Send(new MessageWriter(MessageKind.Device), _device);
+
+        // While the worker comes to terms with the kernel; what they agreed on follows.
+        Publish();
     }
 
     private void OnServing(WorkerSlot worker)
@@ -290,6 +302,8 @@ internal sealed partial class Holder : IDisposable
             _kernel.Tune(_description.Directory);
             _log.Info($"mounted {_description}: holder {Environment.ProcessId}, worker {worker.Id}");
             _launcher?.Send(new MessageWriter(MessageKind.Ready).Number(Environment.ProcessId).Number(worker.Id).Text(_warning));
+
+            _standbyAt = After(StandbyDelay);
             return;
         }
 
@@ -389,34 +403,6 @@ internal sealed partial class Holder : IDisposable
         }
 
         Expect(_current, StartPatience);
-    }
-
-    private void EnsureStandby()
-    {
-        if (_description.Standby && _standby is null && _exitCode is null && _unmountRequests == 0)
-        {
-            _standby = TryStart(_description.Command(MountProcesses.WorkerVerb));
-        }
-    }
-
-    private WorkerSlot? TryStart(SpawnCommand command)
-    {
-        (MessageSocket mine, MessageSocket its) = MessageSocket.Pair();
-        try
-        {
-            int process = ProcessSpawner.Start(command, _description.Environment, its.Handle, log: null);
-            return new WorkerSlot(mine, command.File) { Id = process, Watch = ProcessWatch.TryOpen(process) };
-        }
-        catch (ForebayException e)
-        {
-            _log.Warn(e.Message);
-            mine.Dispose();
-            return null;
-        }
-        finally
-        {
-            its.Dispose();
-        }
     }
 
     private void Unmount()

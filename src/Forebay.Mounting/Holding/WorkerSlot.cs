@@ -16,6 +16,9 @@ internal sealed class WorkerSlot(MessageSocket socket, string executable) : IDis
 
     public string Version { get; set; } = "";
 
+    /// <summary>The launcher told it everything before it was started.</summary>
+    public bool Begun { get; init; }
+
     /// <summary>Told who it is; from then on it can begin.</summary>
     public bool SaidHello { get; set; }
 

@@ -32,13 +32,18 @@ public static class MountLauncher
         (MessageSocket holdersEnd, MessageSocket workers) = MessageSocket.Pair();
         try
         {
-            // The worker first: it takes longer to come up.
+            // The worker first: it takes longer to come up. All that it must know waits for it in its socket, so it does not wait for the holder to come up.
+            using SafeFileHandle memory = SharedMemory.Create(description.RegionBytes);
+            MessageWriter told = new(MessageKind.Describe);
+            description.Write(told);
+            holdersEnd.Send(told, memory);
+            holdersEnd.Send(new MessageWriter(MessageKind.Begin).Blob(default));
             ProcessSpawner.Start(description.Command(MountProcesses.WorkerVerb), description.Environment, workers.Handle, log);
             int holder = ProcessSpawner.Start(description.Command(MountProcesses.HolderVerb), MountEnvironment.ForHolder(), holders.Handle, log);
             holders.Dispose();
             MessageWriter launch = new(MessageKind.Launch);
             description.Write(launch);
-            mine.Send(launch, holdersEnd.Handle);
+            mine.Send(launch, holdersEnd.Handle, memory);
             holdersEnd.Dispose();
             workers.Dispose();
             using CancellationTokenRegistration registration = cancellationToken.Register(mine.StopReceiving);
@@ -59,6 +64,7 @@ public static class MountLauncher
 
     private static LaunchResult Await(MountDescription description, MessageSocket holder, int holderPid)
     {
+        using FirstAnswer answer = new(description.Directory);
         if (!holder.Wait(Patience))
         {
             holder.Dispose();
@@ -83,7 +89,7 @@ public static class MountLauncher
 
         RunningMount running = new(holder, message.Number(1, int.MaxValue), message.Number(1, int.MaxValue));
         string warning = message.Text();
-        if (!Answers(description.Directory))
+        if (!answer.Wait(AnswerPatience))
         {
             running.RequestUnmount();
             running.Dispose();
@@ -91,31 +97,6 @@ public static class MountLauncher
         }
 
         return new LaunchResult(MountExit.Success, warning, running);
-    }
-
-    /// <summary>Asks the mount itself; from a thread that may be left behind when it hangs.</summary>
-    private static bool Answers(string directory)
-    {
-        using ManualResetEventSlim answered = new();
-        bool exists = false;
-        Thread asking = new(() =>
-        {
-            exists = Directory.Exists(directory);
-            try
-            {
-                answered.Set();
-            }
-            catch (ObjectDisposedException)
-            {
-                // Too late: nobody waits any more.
-            }
-        })
-        {
-            IsBackground = true,
-            Name = "mount answers",
-        };
-        asking.Start();
-        return answered.Wait(AnswerPatience) && exists;
     }
 
     private static SafeFileHandle? OpenLog(MountDescription description)
@@ -128,6 +109,69 @@ public static class MountLauncher
         SafeFileHandle handle = new(
             Native.Open(file, Native.OpenWriteOnly | Native.OpenCreate | Native.OpenAppend | Native.OpenCloseOnExec | Native.OpenNoFollow, 0x180 /* 0600 */), ownsHandle: true);
         return !handle.IsInvalid ? handle : throw MessageSocket.Failed($"the log file {file} cannot be opened");
+    }
+}
+
+/// <summary>
+/// Asks a new mount itself, from a thread that may be left behind when it hangs. The thread is started while there is time: before there is a mount.
+/// </summary>
+internal sealed class FirstAnswer : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _begin = new(0);
+    private readonly SemaphoreSlim _answered = new(0);
+    private bool _isWanted;
+    private bool _exists;
+    private int _users = 2;
+
+    /// <param name="directory">Where the mount will be. Not looked at before <see cref="Wait"/>.</param>
+    internal FirstAnswer(string directory)
+    {
+        Thread asking = new(() => Ask(directory)) { IsBackground = true, Name = "mount answers" };
+        asking.Start();
+    }
+
+    /// <summary>True when the mount shows a directory within the time.</summary>
+    internal bool Wait(TimeSpan patience)
+    {
+        _isWanted = true;
+        _begin.Release();
+        return _answered.Wait(patience) && _exists;
+    }
+
+    public void Dispose()
+    {
+        _begin.Release();
+        Leave();
+    }
+
+    private void Ask(string directory)
+    {
+        // The first look at a directory takes some milliseconds longer than the second.
+        _ = Directory.Exists("/");
+        _begin.Wait();
+        if (_isWanted)
+        {
+            _exists = Directory.Exists(directory);
+            _answered.Release();
+        }
+
+        Leave();
+    }
+
+    /// <summary>The last of the two that use the semaphores takes them away.</summary>
+    private void Leave()
+    {
+        lock (_lock)
+        {
+            if (--_users > 0)
+            {
+                return;
+            }
+        }
+
+        _begin.Dispose();
+        _answered.Dispose();
     }
 }
 

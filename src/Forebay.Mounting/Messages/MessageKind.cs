@@ -3,7 +3,7 @@ namespace Forebay.Mounting.Messages;
 /// <summary>What the processes of a mount tell each other; the numbers are part of the protocol between versions.</summary>
 internal enum MessageKind
 {
-    /// <summary>Launcher → holder: the mount, with the holder's end of the first worker's socket.</summary>
+    /// <summary>Launcher → holder: the mount, with the holder's end of the first worker's socket and the shared memory.</summary>
     Launch = 1,
 
     /// <summary>Worker → new holder: the mount as it runs, with shared memory and device.</summary>
@@ -12,10 +12,10 @@ internal enum MessageKind
     /// <summary>Worker → holder: process id and version.</summary>
     Hello = 3,
 
-    /// <summary>Holder → worker: the mount, with the shared memory. A worker that only stands by warms up with it.</summary>
+    /// <summary>Holder → worker, launcher → first worker: the mount, with the shared memory. A worker that only stands by warms up with it.</summary>
     Describe = 4,
 
-    /// <summary>Holder → worker: go. Without a device: check the source. With one: what INIT negotiated, and serve at once.</summary>
+    /// <summary>Holder → worker, launcher → first worker: go. Without a device: check the source. With one: what INIT negotiated, and serve at once.</summary>
     Begin = 5,
 
     /// <summary>Worker → holder: engine and source are good, the mount may be made; a warning for who mounts, or nothing.</summary>

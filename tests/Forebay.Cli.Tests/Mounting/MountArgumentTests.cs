@@ -20,6 +20,31 @@ public sealed class MountArgumentTests
         Assert.False(MountArguments.IsHelper("/usr/bin/forebay"));
     }
 
+    [Fact]
+    public void ThePlainFormIsReadWithoutTheCommandLine()
+    {
+        MountRequest request = MountArguments.TryRead(["mount", "-o", "ro", "s3://b", "--cache", "/c:1Gi", "/d", "-f", "-o", "umask=022"])!;
+
+        Assert.Equal(("s3://b", "/d", true, false), (request.Source, request.Directory, request.Foreground, request.Sloppy));
+        Assert.Equal(["ro", "umask=022"], request.Options);
+        Assert.Equal(["/c:1Gi"], request.Caches);
+    }
+
+    [Theory]
+    [InlineData("mount", "s3://b")]
+    [InlineData("mount", "a", "b", "c")]
+    [InlineData("mount", "a", "b", "-o")]
+    [InlineData("mount", "a", "b", "-o", "-f")]
+    [InlineData("mount", "a", "b", "-f", "true")]
+    [InlineData("mount", "a", "b", "--sloppy")]
+    [InlineData("mount", "a", "b", "--cache=/c:1Gi")]
+    [InlineData("mount", "a", "b", "--help")]
+    [InlineData("mount", "a", "--", "b")]
+    [InlineData("mount", "@file", "b")]
+    [InlineData("mount", "", "b")]
+    [InlineData("unmount", "a", "b")]
+    public void EverythingElseIsLeftToTheCommandLine(params string[] arguments) => Assert.Null(MountArguments.TryRead(arguments));
+
     [Theory]
     [InlineData("mount")]
     [InlineData("mount", "s3://b")]
