@@ -380,6 +380,18 @@ def m14(bench):
     return result
 
 
+def memory_group():
+    """Where a control group that bounds memory is made, and the file of its bound: version 2 where it has the controller, else version 1."""
+    name = f"forebay-bench-{os.getpid()}"
+    root = Path("/sys/fs/cgroup")
+    controllers = root / "cgroup.controllers"
+    if controllers.exists() and "memory" in controllers.read_text().split():
+        return root / name, "memory.max"
+    if (root / "memory" / "memory.limit_in_bytes").exists():
+        return root / "memory" / name, "memory.limit_in_bytes"
+    raise RuntimeError("m13 needs a control group with a bound of memory, and there is none on this machine")
+
+
 def m13(bench):
     result = Result("hot read of 2.5 GiB in a control group of 1 GiB of memory")
     size = 5 * GIB // 2
@@ -387,10 +399,10 @@ def m13(bench):
     mount, local = Forebay(bench, source.address), Local(bench)
     local.copy(mount.directory / "huge-00")
     settle(mount.directory / "huge-00")
-    group = Path("/sys/fs/cgroup") / f"forebay-bench-{os.getpid()}"
+    group, limit = memory_group()
     group.mkdir()
     try:
-        (group / "memory.max").write_text(str(GIB))
+        (group / limit).write_text(str(GIB))
 
         def read(place):
             reading.drop_caches()
