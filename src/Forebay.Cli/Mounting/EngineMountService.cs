@@ -18,6 +18,8 @@ namespace Forebay.Cli.Mounting;
 /// <summary>What a worker serves: an engine of one mount point, a file system over it, a session with the kernel, and the admin API on the control socket.</summary>
 internal sealed class EngineMountService : MountService
 {
+    private const int FirstPageEntries = 1000;
+
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DrainStep = TimeSpan.FromMilliseconds(5);
 
@@ -74,7 +76,13 @@ internal sealed class EngineMountService : MountService
             throw new ForebayException(ErrorKind.NotFound, $"{root} is not there, or is no directory: look at the path, or mount the share first.");
         }
 
-        _node = Node.Open(plan.Engine, _ => CompositionRoot.StoreOf(plan.Mount, plan.Engine.Fill, _time), _time);
+        IUnderStore store = CompositionRoot.StoreOf(plan.Mount, plan.Engine.Fill, _time);
+        if (checkSource)
+        {
+            store = new EarlyListing(store, new ListQuery(plan.Mount.Engine.Prefix, "/", After: null, FirstPageEntries));
+        }
+
+        _node = Node.Open(plan.Engine, _ => store, _time);
         _borrower = BorrowerOf(plan);
         _borrower?.Start();
         return checkSource ? await CheckSourceAsync(plan, _node, cancellationToken) : null;
@@ -162,7 +170,7 @@ internal sealed class EngineMountService : MountService
     {
         try
         {
-            DirectoryPage page = await engine.FindFiles(plan.Name)!.ListDirectoryAsync("", after: null, maxEntries: 1000, requestId: null, cancellationToken);
+            DirectoryPage page = await engine.FindFiles(plan.Name)!.ListDirectoryAsync("", after: null, FirstPageEntries, requestId: null, cancellationToken);
             return page.Entries.Count > 0 ? null : SourceRemedy.OfEmpty(plan.Mount.Source);
         }
         catch (ForebayException e)
