@@ -86,7 +86,7 @@ internal sealed partial class MountPoint
         }
 
         using ObjectReader reader = OpenKnown(stat.Key, entry, new ByteRange(0, stat.Length), requestId: null);
-        return await reader.BringAllAsync(cancellationToken);
+        return await reader.BringAllAsync(AheadContext, cancellationToken);
     }
 
     private void RaiseForgotten(string fullKey)

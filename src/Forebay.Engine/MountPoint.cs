@@ -28,6 +28,7 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
         Metadata = new MetadataCache(_store, options, time, kept);
         Metadata.Forgotten = RaiseForgotten;
         FillContext = new FillContext(_store, Metadata, fill, buffers, time);
+        AheadContext = fill.MaxAheadObjects == 0 ? FillContext : new FillContext(_store, Metadata, fill with { MaxConcurrentRanges = fill.MaxAheadObjects }, buffers, time);
         Fills = fills;
         PassThroughBuffers = passThrough;
         MountedAt = time.GetUtcNow();
@@ -51,6 +52,9 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     internal MetadataCache Metadata { get; }
 
     internal FillContext FillContext { get; }
+
+    /// <summary>For what is brought in ahead of readers: it has slots of its own, so that it neither waits for them nor keeps them waiting.</summary>
+    internal FillContext AheadContext { get; }
 
     internal FillTable Fills { get; }
 

@@ -58,7 +58,7 @@ public sealed class Node : INode, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(underStores);
         IUnderStore[] stores = [.. options.MountPoints.Select(mount => underStores(mount.Name))];
         TierOwner[] owners = [.. options.MountPoints.Select((mount, i) => new TierOwner(stores[i].Id, mount.Prefix, mount.QuotaBytes, mount.CacheTtl))];
-        OpenFileBudget files = OpenFileBudget.Raise(options.Limits.MaxConnections, options.Fill.MaxConcurrentRanges * options.MountPoints.Count);
+        OpenFileBudget files = OpenFileBudget.Raise(options.Limits.MaxConnections, (options.Fill.MaxConcurrentRanges + options.Fill.MaxAheadObjects) * options.MountPoints.Count);
         // An open file costs a descriptor and about 2 KiB of memory; a tier may be a quarter above its number for a moment.
         int filesPerTier = (int)Math.Clamp(Math.Min(files.CachedFiles * 3L / 4, options.MemoryLimitBytes / (32 << 10)) / Math.Max(1, options.Tiers.Count), 64, 16_384);
         PageCache cache;
@@ -78,7 +78,7 @@ public sealed class Node : INode, IAsyncDisposable
         }
 
         var fills = new FillTable();
-        var buffers = new BufferPool(FillBufferBytes, options.Fill.MaxConcurrentRanges);
+        var buffers = new BufferPool(FillBufferBytes, options.Fill.MaxConcurrentRanges + options.Fill.MaxAheadObjects);
         var passThrough = new PassThroughBuffers(PassThroughBufferBytes, (int)Math.Clamp(options.MemoryLimitBytes / 8 / PassThroughBufferBytes, 8, 256));
         StatFile? statFile = MakeStatFile(cache);
         MountPoint[] mounts = [.. options.MountPoints.Select((mount, i) =>
@@ -450,6 +450,6 @@ public sealed class Node : INode, IAsyncDisposable
         }
 
         using ObjectReader reader = mount.OpenKnown(stat.Key, entry, new ByteRange(0, entry.Stat.Length), null);
-        return await reader.BringAllAsync(cancellationToken);
+        return await reader.BringAllAsync(mount.FillContext, cancellationToken);
     }
 }

@@ -55,7 +55,7 @@ public sealed record FileSystemOptions
     public long PrefetchDirectoryBytes { get; init; } = 512L << 20;
 
     /// <summary>Files brought in that way at the same time, 1–256.</summary>
-    public int PrefetchParallelism { get; init; } = 32;
+    public int PrefetchParallelism { get; init; } = 64;
 
     /// <summary>Reads that wait for bytes at the same time, 1–4,096; each has a buffer of up to 1 MiB. More wait for their turn.</summary>
     public int MaxWaitingReads { get; init; } = 128;

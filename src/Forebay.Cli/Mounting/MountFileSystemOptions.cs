@@ -37,6 +37,7 @@ internal static class MountFileSystemOptions
             Passthrough = options.Passthrough && !options.DirectIo,
             DirectIo = options.DirectIo,
             MaxIdleBackingBytes = quotaBytes == 0 ? standard.MaxIdleBackingBytes : quotaBytes / ShareOfIdleBackings,
+            PrefetchParallelism = options.MaxPrefetch,
         };
     }
 }

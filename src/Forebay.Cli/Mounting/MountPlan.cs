@@ -121,6 +121,7 @@ internal sealed record MountPlan(string Source, MountConfiguration Mount, NodeOp
     private static FillOptions FillOf(FillOptions fill, MountOptions options) => fill with
     {
         MaxConcurrentRanges = options.MaxRequests,
+        MaxAheadObjects = options.MaxPrefetch,
         MaxRangesPerReader = options.ParallelCount,
 
         // A range is made of whole pages.

@@ -82,7 +82,7 @@ internal static class CompositionRoot
 
     /// <summary>The under-store of a mount point; nothing is contacted yet.</summary>
     public static IUnderStore StoreOf(MountConfiguration mount, FillOptions fill, TimeProvider time)
-        => UnderStoreFactory.Create(UnderStoreUrl.Parse(mount.ToUrl(), CredentialsOf(mount.Access)).Options, fill.ConnectTimeout, fill.MaxConcurrentRanges + 16, time);
+        => UnderStoreFactory.Create(UnderStoreUrl.Parse(mount.ToUrl(), CredentialsOf(mount.Access)).Options, fill.ConnectTimeout, fill.MaxConcurrentRanges + fill.MaxAheadObjects + 16, time);
 
     /// <summary>Whose rights a source is read with. The chain is known by what steers it: a role's own keys change every few hours.</summary>
     private static string IdentityOf(MountConfiguration mount)

@@ -75,6 +75,9 @@ public sealed record FillOptions
     /// <summary>Most ranges fetched at the same time from one under-store, 1–1,024.</summary>
     public int MaxConcurrentRanges { get; init; } = 64;
 
+    /// <summary>Most small objects brought in ahead of their readers at the same time, besides those ranges, 0–1,024; 0: they count among them.</summary>
+    public int MaxAheadObjects { get; init; }
+
     /// <summary>Most ranges fetched at the same time for one reader, 1–256.</summary>
     public int MaxRangesPerReader { get; init; } = 32;
 

@@ -14,6 +14,7 @@ internal sealed class ObjectReader : IObjectReader
     private readonly ObjectStat _stat;
     private readonly string? _requestId;
     private readonly long? _wantedEnd;
+    private FillContext _fills;
     private CacheFile? _file;
     private ReadAhead? _readAhead;
     private PassThrough? _passThrough;
@@ -30,6 +31,7 @@ internal sealed class ObjectReader : IObjectReader
     internal ObjectReader(MountPoint mount, StatEntry entry, CacheFile? file, long? wantedEnd, string? requestId)
     {
         _mount = mount;
+        _fills = mount.FillContext;
         _entry = entry;
         _stat = entry.Stat!;
         _file = file;
@@ -111,11 +113,14 @@ internal sealed class ObjectReader : IObjectReader
     }
 
     /// <summary>Brings the whole object into its cache file without giving bytes to anybody.</summary>
+    /// <param name="fills">Whose slots its ranges take.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Bytes that were fetched for it.</returns>
     /// <exception cref="ForebayException"><see cref="ErrorKind.NoSpace"/>: it cannot be stored; others as for reading.</exception>
-    internal async Task<long> BringAllAsync(CancellationToken cancellationToken)
+    internal async Task<long> BringAllAsync(FillContext fills, CancellationToken cancellationToken)
     {
         _isCounting = false;
+        _fills = fills;
         long offset = 0;
         while (offset < _stat.Length)
         {
@@ -181,9 +186,9 @@ internal sealed class ObjectReader : IObjectReader
     /// <summary>Waits for the byte at <paramref name="offset"/> to be filled; empty when the file must be looked at again.</summary>
     private async ValueTask<FileSegment> FillAsync(CacheFile file, long offset, long maxLength, CancellationToken cancellationToken)
     {
-        _readAhead ??= new ReadAhead(_mount.Fills, _mount.FillContext, file, offset, _wantedEnd, _requestId);
+        _readAhead ??= new ReadAhead(_mount.Fills, _fills, file, offset, _wantedEnd, _requestId);
         long end = Math.Min(file.Length, offset + Math.Max(maxLength, 1));
-        RangeFill? fill = _mount.Fills.JoinOrStart(_mount.FillContext, file, offset, Math.Min(end, offset + Math.Min(_mount.FillContext.Options.MaxRangeBytes, file.MostAheadBytes)), _requestId, out bool isNew);
+        RangeFill? fill = _mount.Fills.JoinOrStart(_fills, file, offset, Math.Min(end, offset + Math.Min(_fills.Options.MaxRangeBytes, file.MostAheadBytes)), _requestId, out bool isNew);
         if (fill is null)
         {
             return default;

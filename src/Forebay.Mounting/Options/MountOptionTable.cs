@@ -50,6 +50,7 @@ internal static class MountOptionTable
         Size("page_size", $"`{ByteSize.Format(Defaults.PageSizeBytes)}`", "Unit of validity of a new cache directory, a power of two.", 64 << 10, 16 * Mebi, (o, v) => o with { PageSizeBytes = (int)v }),
         Size("memory_limit", $"`{ByteSize.Format(Defaults.MemoryLimitBytes)}`", "Resident memory of the worker.", 128 * Mebi, long.MaxValue, (o, v) => o with { MemoryLimitBytes = v }),
         Number("max_inodes", Text(Defaults.MaxInodes), "Files and directories the kernel may know at the same time; memory is taken as they are used.", 1000, 64_000_000, (o, v) => o with { MaxInodes = v }),
+        Number("max_prefetch", Text(Defaults.MaxPrefetch), "Small files of a directory fetched ahead of their readers at the same time, besides `max_multireq`.", 1, 256, (o, v) => o with { MaxPrefetch = v }),
         Number("threads", Text(Defaults.Threads), "Threads that read requests of the kernel.", 1, 64, (o, v) => o with { Threads = v }),
         Number("spin_us", Text(Defaults.SpinMicroseconds), "Microseconds for which one of them asks for the next request before it sleeps, while opens of small files come quickly; it keeps a processor busy meanwhile. 0 for never.", 0, 1000, (o, v) => o with { SpinMicroseconds = v }),
         Switch("passthrough", "on", "Whole cached files are handed to the kernel, where it can take them.", (o, v) => o with { Passthrough = v }),

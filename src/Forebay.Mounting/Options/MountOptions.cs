@@ -166,6 +166,9 @@ public sealed record MountOptions
     /// <summary>Files and directories that the kernel may know at the same time.</summary>
     public int MaxInodes { get; init; } = 4_000_000;
 
+    /// <summary>Small files that are fetched ahead of their readers at the same time, besides <see cref="MaxRequests"/>.</summary>
+    public int MaxPrefetch { get; init; } = 64;
+
     /// <summary>Threads that read requests of the kernel.</summary>
     public int Threads { get; init; } = 2;
 
