@@ -14,10 +14,10 @@ public static class MountEnvironment
     private static readonly string[] WorkerPrefixes = [.. HolderPrefixes, "AWS_", "FOREBAY_", "XDG_", "SSL_CERT_", "LC_"];
 
     /// <summary>
-    /// Unless the environment says otherwise. Compiled code mapped twice, once to write and once to run, is a third of the time such a process
-    /// takes to start, and every start of one is somebody's wait.
+    /// How the runtime is set, unless the environment says otherwise. Every start of such a process is somebody's wait: compiled code mapped twice, once to
+    /// write and once to run, is a third of it; and measuring code before it is compiled well is most of the compiler's work in the first minute.
     /// </summary>
-    private const string CodeMapping = "DOTNET_EnableWriteXorExecute";
+    private static readonly (string Name, string Value)[] Runtime = [("DOTNET_EnableWriteXorExecute", "0"), ("DOTNET_TieredPGO", "0")];
 
     /// <summary>The environment of a worker, as <c>NAME=value</c>.</summary>
     /// <param name="instead">Takes the place of what has the same name; null takes a name away.</param>
@@ -42,9 +42,12 @@ public static class MountEnvironment
     private static List<string> Own(string[] prefixes, IReadOnlyDictionary<string, string?> without)
     {
         List<string> variables = [];
-        if (!without.ContainsKey(CodeMapping) && Environment.GetEnvironmentVariable(CodeMapping) is null)
+        foreach ((string name, string value) in Runtime)
         {
-            variables.Add($"{CodeMapping}=0");
+            if (!without.ContainsKey(name) && Environment.GetEnvironmentVariable(name) is null)
+            {
+                variables.Add($"{name}={value}");
+            }
         }
 
         foreach (DictionaryEntry entry in Environment.GetEnvironmentVariables())

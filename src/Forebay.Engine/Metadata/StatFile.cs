@@ -15,6 +15,7 @@ internal sealed class StatFile : IDisposable
     private const int GatherMilliseconds = 20;
     private const int RetryMilliseconds = 10_000;
     private const int MostTrimmed = 4_096;
+    private const int LeastLookedAt = 256;
     private static readonly string[] Suffixes = ["", "-wal", "-shm"];
 
     private readonly string _path;
@@ -236,12 +237,15 @@ internal sealed class StatFile : IDisposable
         }
     }
 
-    /// <summary>Drops rows of a mount point, those first whose object is not cached: they would help a HEAD, not a GET.</summary>
+    /// <summary>
+    /// Drops rows of a mount point, those first whose object is not cached: they would help a HEAD, not a GET. Looks at few more than must go: where
+    /// all that was read is cached, each look would write every row anew.
+    /// </summary>
     private static void TrimMount(StatDatabase database, KeptStats mount, int excess)
     {
         List<long> deleted = [];
         List<long> cached = [];
-        foreach ((long number, string key) in database.Oldest(mount.Number, MostTrimmed))
+        foreach ((long number, string key) in database.Oldest(mount.Number, Math.Clamp(2 * excess, LeastLookedAt, MostTrimmed)))
         {
             if (deleted.Count < excess)
             {
