@@ -151,6 +151,7 @@ internal static class MountRunner
                 {
                     output.WriteLine($"mounted {description.Source} on {description.Directory}");
                     output.Flush();
+                    ServiceNotification.Ready();
                     if (stop.IsCancellationRequested)
                     {
                         mounted.RequestUnmount();
