@@ -9,26 +9,27 @@ namespace Forebay.Cli.Top;
 /// <summary><c>forebay top</c>: what it takes.</summary>
 internal static class TopCommand
 {
+    private const string UsualInterval = "2s";
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
     public static Command Create()
     {
         Argument<string[]> directories = new("DIR") { Description = "Mount points to show; all of this user when none is given.", Arity = ArgumentArity.ZeroOrMore };
-        Option<string> interval = new("--interval") { Description = "Time between readings, such as 500ms or 5s.", HelpName = "TIME", DefaultValueFactory = _ => "2s" };
+        Option<string?> interval = new("--interval") { Description = $"Time between readings, such as 500ms or 5s; {UsualInterval} when not given.", HelpName = "TIME" };
         Option<bool> once = new("--once") { Description = "Show one interval and end." };
         Option<OutputFormat> format = OutputOption.Create();
         Command command = new("top", "Shows what the mounts of this user do: requests, times, bytes, memory.") { directories, interval, once, format };
         command.Validators.Add(result =>
         {
-            if (!Duration.TryParse(result.GetValue(interval)!, out TimeSpan value) || value < Shortest || value > Longest)
+            if (!Duration.TryParse(result.GetValue(interval) ?? UsualInterval, out TimeSpan value) || value < Shortest || value > Longest)
             {
                 result.AddError($"--interval takes a time from {Shortest.TotalMilliseconds:0}ms to {Longest.TotalHours:0}h, such as 2s.");
             }
         });
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            _ = Duration.TryParse(parsed.GetValue(interval)!, out TimeSpan between);
+            _ = Duration.TryParse(parsed.GetValue(interval) ?? UsualInterval, out TimeSpan between);
             MountRegistry registry = new(MountRegistry.DirectoryOf(Environment.GetEnvironmentVariable));
             TimeProvider time = TimeProvider.System;
             InvocationConfiguration console = parsed.InvocationConfiguration;

@@ -127,8 +127,9 @@ internal sealed class TopRunner(
         }
         else
         {
-            // Home, the lines that fit, each cleared to its end, and nothing below them: no flicker.
-            IEnumerable<string> lines = text.TrimEnd().Split('\n').Take(Math.Max(1, terminalLines() - 1));
+            // Home, the lines that fit, each cleared to its end, and nothing below them: no flicker. A terminal that does not know its height says 0.
+            int height = terminalLines();
+            IEnumerable<string> lines = text.TrimEnd().Split('\n').Take(height > 1 ? height - 1 : int.MaxValue);
             await output.WriteAsync("\x1b[H" + string.Join("\x1b[K\n", lines) + "\x1b[K\n\x1b[J");
         }
 

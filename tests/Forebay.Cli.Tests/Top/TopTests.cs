@@ -68,6 +68,30 @@ public sealed class TopTests : IDisposable
         Assert.Equal("", output.ToString());
     }
 
+    [Fact]
+    public async Task WithoutOptionsTheCommandLineIsGoodAndADirectoryThatIsNoMountIsTold()
+    {
+        using StringWriter error = new();
+
+        Assert.Equal(ExitCode.NotFound, await CommandLine.RunAsync(["top", _directory["nowhere"]], TextWriter.Null, error));
+        Assert.Contains("is no mount of this user", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ATerminalIsDrawnAnewWithTheLinesThatFit()
+    {
+        await using AdminServer server = await StartAsync("good");
+        using CancellationTokenSource stop = new();
+        using StopAtLine output = new(stop, "\x1b[H", 2);
+        using TopRunner runner = new(() => [Mount("good")], mount => AdminClient.OverSocket(mount.ControlSocket, TimeProvider.System), output, TextWriter.Null, () => 4, TimeProvider.System);
+
+        await runner.RunAsync(new TopRequest([], TimeSpan.FromMilliseconds(100), Once: false, Json: false), stop.Token);
+
+        string[] frames = output.ToString().Split("\x1b[H", StringSplitOptions.RemoveEmptyEntries);
+        Assert.All(frames, frame => Assert.Equal(3, frame.Split("\x1b[K\n").Length - 1));
+        Assert.All(frames, frame => Assert.EndsWith("\x1b[J", frame, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("1ms")]
     [InlineData("2")]
