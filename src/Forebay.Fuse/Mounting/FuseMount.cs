@@ -135,7 +135,7 @@ public static class FuseMount
     public static string CheckDirectory(string directory)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
-        string path = RealPath(directory) ?? throw new ForebayException(ErrorKind.NotFound, $"{Path.GetFullPath(directory)} is not there: make the directory first (mkdir -p).");
+        string path = RealPath(directory) ?? throw Unreachable(Marshal.GetLastPInvokeError(), Path.GetFullPath(directory));
 
         // Before any stat: on a mount that nobody serves it would never return, and mounting over one would not either.
         if (MountEntry.Find(path) is { } entry)
@@ -159,6 +159,10 @@ public static class FuseMount
 
         return result.ToString();
     }
+
+    private static ForebayException Unreachable(int errno, string directory) => errno == Errno.EACCES
+        ? new ForebayException(ErrorKind.AccessDenied, $"{directory} may not be reached: this user lacks the right to enter a directory above it (namei -l {directory} shows which).")
+        : new ForebayException(ErrorKind.NotFound, $"{directory} is not there: make the directory first (mkdir -p).");
 
     internal static ForebayException Refused(int errno, string directory) => errno switch
     {
