@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using Forebay.Core;
-using Forebay.Engine;
 using Forebay.Fuse;
 using Forebay.Testing;
 using Xunit;
@@ -147,50 +145,4 @@ public sealed class LentFileTests
 
     private static FileSystemWorld World(Lender lender, bool passthrough = false, FileSystemOptions? options = null)
         => new(options, passthrough: passthrough, quotaBytes: 0, lenders: lender);
-
-    /// <summary>Lends files of its own directory that hold what the store has.</summary>
-    private sealed class Lender : IWholeFileSource, IFileReference, IDisposable
-    {
-        private readonly TempDirectory _directory = new();
-        private readonly ConcurrentDictionary<string, string> _files = new(StringComparer.Ordinal);
-        private int _asked;
-        private int _out;
-
-        public bool IsAvailable => true;
-
-        internal int Asked => Volatile.Read(ref _asked);
-
-        internal int Out => Volatile.Read(ref _out);
-
-        internal void Lend(ObjectStat stat)
-        {
-            byte[] bytes = new byte[stat.Length];
-            InMemoryUnderStore.PatternOf(stat).Fill(0, bytes);
-            File.WriteAllBytes(_directory[stat.Key], bytes);
-            _files[stat.Key] = stat.ETag;
-        }
-
-        internal void Truncate(string key)
-        {
-            using FileStream file = new(_directory[key], FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-            file.SetLength(10);
-        }
-
-        public async ValueTask<FileSegment> BorrowAsync(ObjectStat stat, CancellationToken cancellationToken)
-        {
-            await Task.Yield();
-            Interlocked.Increment(ref _asked);
-            if (!_files.TryGetValue(stat.Key, out string? etag) || etag != stat.ETag)
-            {
-                return default;
-            }
-
-            Interlocked.Increment(ref _out);
-            return new FileSegment(File.OpenHandle(_directory[stat.Key], FileMode.Open, FileAccess.Read, FileShare.ReadWrite), 0, stat.Length, this);
-        }
-
-        public void Release(ByteRange range) => Interlocked.Decrement(ref _out);
-
-        public void Dispose() => _directory.Dispose();
-    }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using Forebay.Core;
+using Forebay.Engine;
 using Forebay.Fuse;
 using Forebay.Testing;
 using Xunit;
@@ -41,6 +42,37 @@ public sealed class MountedTests(ITestOutputHelper output)
         await world.LoadAllAsync(sums.Keys);
         Assert.Equal(expected, world.Run("find tree -type f | LC_ALL=C sort | xargs sha256sum"));
         Assert.Equal("40\n", world.Run("find tree -ls | grep -c file-"));
+        Assert.Equal(passthrough && world.HasPassthrough, world.Inner.FileSystem.GetStatus().PassthroughOpens > 0);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task LentFilesAreReadInPlaceAndStayWhatTheyAreWhenTheirNamesGo(bool passthrough)
+    {
+        using Lender lender = new();
+        await using MountedWorld? world = await MountedWorld.TryStartAsync(output, new FileSystemOptions { Passthrough = passthrough }, quotaBytes: 0, lenders: lender);
+        if (world is null)
+        {
+            return;
+        }
+
+        ObjectStat[] stats = [.. Enumerable.Range(0, 4).Select(i => world.Inner.Memory.PutPattern($"file{i}", i == 0 ? 3_000_001 : 20_000))];
+        foreach (ObjectStat stat in stats)
+        {
+            lender.Lend(stat);
+        }
+
+        string expected = string.Concat(stats.Select(stat => $"{Convert.ToHexStringLower(SHA256.HashData(InMemoryUnderStore.PatternOf(stat).Bytes(0, (int)stat.Length)))}  {stat.Key}\n"));
+        Assert.Equal(expected, world.Run("sha256sum file*"));
+        Assert.Equal(0, world.Inner.Memory.BytesRead);
+        using Process open = world.Start("exec 5< file0; echo open; read go; sha256sum <&5 | cut -c1-64");
+        Assert.Equal("open", await open.StandardOutput.ReadLineAsync());
+        lender.Unlink("file0");
+        await open.StandardInput.WriteLineAsync("go");
+
+        Assert.StartsWith(expected[..64], MountedWorld.Finish(open), StringComparison.Ordinal);
+        Assert.Equal(0, world.Inner.Memory.BytesRead);
         Assert.Equal(passthrough && world.HasPassthrough, world.Inner.FileSystem.GetStatus().PassthroughOpens > 0);
     }
 
@@ -136,9 +168,9 @@ internal sealed class MountedWorld : IAsyncDisposable
     private readonly TempDirectory _place = new();
     private readonly FuseDevice _device;
 
-    private MountedWorld(FileSystemOptions options, long quotaBytes, int inodes)
+    private MountedWorld(FileSystemOptions options, long quotaBytes, int inodes, IWholeFileSource? lenders)
     {
-        Inner = new FileSystemWorld(options, quotaBytes: quotaBytes, withKernel: false, inodes: inodes);
+        Inner = new FileSystemWorld(options, quotaBytes: quotaBytes, withKernel: false, inodes: inodes, lenders: lenders);
         System.IO.Directory.CreateDirectory(Directory);
         _device = FuseMount.Mount(new FuseMountOptions { Directory = Directory, Source = "forebay-test" });
         Session = StartSession(null);
@@ -152,7 +184,7 @@ internal sealed class MountedWorld : IAsyncDisposable
 
     private string Directory => _place["mount"];
 
-    internal static async Task<MountedWorld?> TryStartAsync(ITestOutputHelper output, FileSystemOptions options, long quotaBytes = 256 << 20, int inodes = 20_000)
+    internal static async Task<MountedWorld?> TryStartAsync(ITestOutputHelper output, FileSystemOptions options, long quotaBytes = 256 << 20, int inodes = 20_000, IWholeFileSource? lenders = null)
     {
         if (!File.Exists(FuseDevice.DevicePath))
         {
@@ -162,7 +194,7 @@ internal sealed class MountedWorld : IAsyncDisposable
 
         try
         {
-            var world = new MountedWorld(options, quotaBytes, inodes);
+            var world = new MountedWorld(options, quotaBytes, inodes, lenders);
             FuseConnection connection = await world.Session.Negotiated.WaitAsync(TimeSpan.FromSeconds(10), TimeProvider.System);
             world.HasPassthrough = connection.Has(FuseInitFlags.Passthrough) && Environment.IsPrivilegedProcess;
             return world;
@@ -186,7 +218,7 @@ internal sealed class MountedWorld : IAsyncDisposable
     internal Process Start(string script)
     {
         // The directory is entered by the child: this process must not.
-        var start = new ProcessStartInfo("timeout") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        var start = new ProcessStartInfo("timeout") { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = "/" };
         foreach (string word in new[] { "-s", "KILL", TimeoutSeconds.ToString(CultureInfo.InvariantCulture), "bash", "-c", $"cd '{Directory}' && {script}" })
         {
             start.ArgumentList.Add(word);
