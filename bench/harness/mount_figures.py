@@ -358,7 +358,7 @@ MNIST = ["mnist/train-images-idx3-ubyte-%d:1:9912422", "mnist/train-labels-idx1-
 def m14(bench):
     result = Result("first load of a set by a new mount whose node has it, against a mount without a cache")
     source = Source(bench, MNIST, **LATENCY)
-    node = bench.node({"data": source.address}, cache="cache-node", limits={"max-borrowers": 64})
+    node = bench.node({"data": source.address}, cache="cache-node")
     over = f"forebay://127.0.0.1:{node.admin}/data"
     warm = Forebay(bench, source=over, name="warm", cache=None)
     for folder in ("mnist", "small"):

@@ -128,7 +128,7 @@ public sealed record LimitOptions
     public int MaxQueuedRequests { get; init; } = 4_096;
 
     /// <summary>Most mounts of this machine that borrow cache files at the same time; 0 lends nothing.</summary>
-    public int MaxBorrowers { get; init; }
+    public int MaxBorrowers { get; init; } = 64;
 
     /// <summary>Most cache files lent to them at the same time. Their bytes are bounded by half of the quotas of all tiers.</summary>
     public int MaxLentFiles { get; init; } = 4_096;

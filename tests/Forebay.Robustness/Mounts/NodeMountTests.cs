@@ -226,7 +226,7 @@ public sealed class NodeMountTests
             world.Source.Put("dir/large", 1, LargeBytes);
             world.Source.Put("dir/other", 1, LargeBytes / 2);
             world.Source.Put("dir/small", 1, 12_345);
-            NodeSettings settings = new() { CacheDirectory = world._directory["cache"], Limits = ["max-borrowers: 64"] };
+            NodeSettings settings = new() { CacheDirectory = world._directory["cache"] };
             settings.MountS3("data", world.Source.Endpoint, PatternSource.Bucket, "metadata-ttl: 1h");
             settings.Environment["FOREBAY_RUNTIME_DIR"] = world.Mount["run"];
             change?.Invoke(settings);
