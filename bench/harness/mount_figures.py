@@ -351,8 +351,8 @@ def m12(bench):
     return result
 
 
-MNIST = ["mnist/train-images-idx3-ubyte-%d:1:9912422", "mnist/train-labels-idx1-ubyte-%d:1:28881",
-         "mnist/t10k-images-idx3-ubyte-%d:1:1648877", "mnist/t10k-labels-idx1-ubyte-%d:1:4542", "small/%03d:300:10240"]
+MNIST = ["mnist/train-images-idx3-ubyte-%01d:1:9912422", "mnist/train-labels-idx1-ubyte-%01d:1:28881",
+         "mnist/t10k-images-idx3-ubyte-%01d:1:1648877", "mnist/t10k-labels-idx1-ubyte-%01d:1:4542", "small/%03d:300:10240"]
 
 
 def m14(bench):
