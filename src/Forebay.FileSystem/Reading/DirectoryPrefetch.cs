@@ -118,7 +118,8 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
                 }
 
                 await _places.WaitAsync(_lifetime.Token);
-                budget.Add(BringAsync(stat, budget));
+                budget.Begin();
+                _ = BringAsync(stat, budget);
             }
 
             isMore = page is { IsTruncated: true, Entries.Count: > 0 };
@@ -157,6 +158,7 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
         finally
         {
             _places.Release();
+            budget.EndOne();
         }
     }
 
@@ -185,15 +187,31 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
     /// <summary>What may still be brought in for one directory, and what is under way.</summary>
     private sealed class Budget(long bytes)
     {
+        private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private long _left = bytes;
-        private Task _last = Task.CompletedTask;
+
+        /// <summary>Files under way, and one for the listing.</summary>
+        private int _running = 1;
 
         internal bool TryTake(long count) => Interlocked.Add(ref _left, -count) >= 0;
 
         internal void End() => Interlocked.Exchange(ref _left, long.MinValue / 2);
 
-        internal void Add(Task work) => _last = _last.IsCompleted ? work : Task.WhenAll(_last, work);
+        internal void Begin() => Interlocked.Increment(ref _running);
 
-        internal Task WaitAsync() => _last;
+        internal void EndOne()
+        {
+            if (Interlocked.Decrement(ref _running) == 0)
+            {
+                _ended.SetResult();
+            }
+        }
+
+        /// <summary>Ends with the last file; after the listing, once.</summary>
+        internal Task WaitAsync()
+        {
+            EndOne();
+            return _ended.Task;
+        }
     }
 }
