@@ -6,6 +6,9 @@ namespace Forebay.FileSystem;
 internal sealed unsafe partial class InodeTable
 {
     private const ulong RepeatedBit = 1UL << 63;
+
+    /// <summary>State of a handle between open and free.</summary>
+    private const uint Closing = 3;
     private readonly Stack<int> _freeHandles = new();
     private int _handleCount;
     private int _hand = 1;
@@ -132,6 +135,8 @@ internal sealed unsafe partial class InodeTable
             }
 
             nodeId = open->NodeId;
+            // Without the mark a kill between the other two would leave a handle in use whose number nobody has.
+            Volatile.Write(ref open->State, Closing);
             Volatile.Write(ref open->Generation, open->Generation + 1);
             Volatile.Write(ref open->State, 0);
             _cells.Free(open->Cell0);
@@ -327,9 +332,11 @@ internal sealed unsafe partial class InodeTable
         for (int index = _header->FreshHandle - 1; index >= 1; index--)
         {
             HandleSlot* open = HandleAt(index);
-            InodeSlot* slot = open->State == 0 ? null : Find(open->NodeId);
+            InodeSlot* slot = open->State is 0 or Closing ? null : Find(open->NodeId);
             if (slot is null)
             {
+                // The close that was killed is sent again: its handle must not be another one's by then.
+                open->Generation += open->State == Closing ? 1u : 0u;
                 open->State = 0;
                 _freeHandles.Push(index);
                 continue;

@@ -152,7 +152,7 @@ internal unsafe struct InodeSlot
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal struct HandleSlot
 {
-    /// <summary>0 free, 1 file, 2 directory. At byte 0.</summary>
+    /// <summary>0 free, 1 file, 2 directory, 3 being closed. At byte 0.</summary>
     internal uint State;
 
     /// <summary>Rises each time the slot is given back; upper half of the handle. At byte 4.</summary>

@@ -144,6 +144,28 @@ public sealed class InodeTableTests(ITestOutputHelper output) : IDisposable
         Assert.False(successor.TryGetHandle(handle, out _));
     }
 
+    [Theory]
+    [InlineData(0u)]
+    [InlineData(1u)]
+    public unsafe void AHandleWhoseCloseWasKilledIsClosedAndItsNumberNotUsedAgain(uint raised)
+    {
+        InodeTable table = Open();
+        InodeView file = LookUp(table, InodeTable.Root, "f", Stat("f", 1));
+        Assert.True(table.TryOpen(file.NodeId, false, OpenMode.Cached, 1, out ulong handle, out _));
+        var layout = RegionLayout.For(((RegionHeader*)_region.Address)->Inodes);
+        HandleSlot* slot = (HandleSlot*)(_region.Address + layout.HandlesAt) + (uint)handle;
+        slot->State = 3;
+        slot->Generation += raised;
+
+        InodeTable successor = Open();
+
+        Assert.Equal(0, successor.HandleCount);
+        Assert.True(successor.TryGet(file.NodeId, out InodeView view));
+        Assert.Equal(0, view.Opens);
+        Assert.True(successor.TryOpen(file.NodeId, false, OpenMode.Cached, 2, out ulong next, out _));
+        Assert.NotEqual(handle, next);
+    }
+
     [Fact]
     public void AllHandlesOfAnInodeShareTheModeOfTheFirst()
     {
