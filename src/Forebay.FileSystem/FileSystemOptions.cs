@@ -48,6 +48,9 @@ public sealed record FileSystemOptions
     /// <summary>The kernel caches listings while they are fresh.</summary>
     public bool CacheDirectories { get; init; } = true;
 
+    /// <summary>Most memory for what open directories hold of their listings, in bytes; the one that is read holds up to 2,000 names at least.</summary>
+    public long MaxDirectoryBytes { get; init; } = 32 << 20;
+
     /// <summary>Files of a directory up to this size are brought in together when the first of them are read, in bytes; 0 for never.</summary>
     public long PrefetchFileBytes { get; init; } = 1 << 20;
 

@@ -18,11 +18,14 @@ internal interface IKernelCache
     /// <summary>Drops a name. False when the kernel could not be told.</summary>
     bool DropName(ulong parent, ReadOnlySpan<byte> name);
 
-    /// <summary>Drops attributes and, of a directory, its listing.</summary>
+    /// <summary>Drops attributes and, of a directory, its listing. False when the kernel could not be told.</summary>
     bool DropInode(ulong nodeId);
 
-    /// <summary>Has every name looked up at its next use. False when the kernel cannot.</summary>
+    /// <summary>Has every name looked up at its next use. False when the kernel cannot, or could not be told.</summary>
     bool ExpireAllNames();
+
+    /// <summary>Waits until the kernel was told everything so far. False when it is told nothing any more.</summary>
+    Task<bool> DrainAsync();
 }
 
 /// <summary>The kernel behind a session.</summary>
@@ -45,4 +48,11 @@ internal sealed class KernelCache(FuseDevice device, FuseNotifier notifier, Fuse
 
     /// <inheritdoc/>
     public bool ExpireAllNames() => notifier.IncrementEpoch();
+
+    /// <inheritdoc/>
+    public async Task<bool> DrainAsync()
+    {
+        await notifier.FlushAsync();
+        return !notifier.HasEnded;
+    }
 }

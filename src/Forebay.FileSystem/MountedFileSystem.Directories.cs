@@ -80,7 +80,7 @@ public sealed partial class MountedFileSystem
             }
             finally
             {
-                stream.Turn.Release();
+                _streams.EndTurn(stream);
             }
 
             if (isAnswered)
@@ -122,7 +122,7 @@ public sealed partial class MountedFileSystem
             }
             finally
             {
-                stream.Turn.Release();
+                _streams.EndTurn(stream);
             }
         }
         catch (Exception error)
@@ -197,7 +197,7 @@ public sealed partial class MountedFileSystem
 
         if (stream.IsReadWhole)
         {
-            _streams.OnReadWhole(reading.NodeId, stream.FreshFor);
+            _streams.OnReadWhole(stream);
         }
 
         writer.Reply();
@@ -303,17 +303,19 @@ public sealed partial class MountedFileSystem
 
         ListEntry entry = stream.Entry;
         ObjectStat? stat = entry.Stat;
-        bool isKnown = true;
-        if (stat is not null && _rule.ListingsLack)
+        TimeSpan freshFor = stream.FreshFor;
+        if (freshFor > TimeSpan.Zero && stat is not null && _rule.ListingsLack)
         {
-            isKnown = _mount.TryResolve(entry.Name, NameDetail.Headers, out ResolvedName answer) && answer.Object is not null;
+            bool isKnown = _mount.TryResolve(entry.Name, NameDetail.Headers, out ResolvedName answer) && answer.Object is not null;
             stat = isKnown ? answer.Object : stat;
+            freshFor = isKnown ? Least(freshFor, answer.FreshFor) : TimeSpan.Zero;
         }
 
+        // Of a page that is not believed any more an entry may be older than the inode that is known by its name.
         FuseEntryOut item;
-        if (isKnown && TryLookUp(request, reading.NodeId, name, stat, out InodeView view))
+        if (freshFor > TimeSpan.Zero && TryLookUp(request, reading.NodeId, name, stat, out InodeView view))
         {
-            item = EntryOf(view, stream.FreshFor);
+            item = EntryOf(view, freshFor);
         }
         else
         {

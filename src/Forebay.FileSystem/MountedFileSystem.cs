@@ -65,13 +65,15 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _backings = new Backings(_table, mount, options, logger, time);
         _prefetch = new DirectoryPrefetch(mount, options, lenders);
         _files = new OpenFiles(mount, _table, lenders, options.MaxWaitingReads);
-        _streams = new DirectoryStreams(mount, _table, time);
+        _streams = new DirectoryStreams(mount, _table, options.MaxDirectoryBytes, time);
         _surveys = new NameSurveys(mount, time);
         AccessLog = new AccessLog(time);
         mount.WatchForgotten(OnForgotten);
     }
 
     internal InodeTable Table => _table;
+
+    internal long HeldDirectoryBytes => _streams.HeldBytes;
 
     /// <summary>Tells of the session that will serve this file system; before it starts.</summary>
     /// <param name="device">Its device, for files the kernel reads itself.</param>

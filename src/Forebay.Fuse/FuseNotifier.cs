@@ -46,6 +46,18 @@ public sealed class FuseNotifier : IAsyncDisposable
     /// <summary>Of these: the kernel did not know the inode or name.</summary>
     public long Unknown => Volatile.Read(ref _unknown);
 
+    /// <summary>True once nothing is sent any more.</summary>
+    public bool HasEnded
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _closed;
+            }
+        }
+    }
+
     /// <summary>True when the kernel understands this kind.</summary>
     public bool Can(FuseNotification kind) => _connection() is { } connection && kind switch
     {

@@ -25,6 +25,7 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
     private readonly ConcurrentDictionary<ulong, TaskCompletionSource<Reply>> _waiting = new();
     private readonly FuseDispatcher _dispatcher;
     private long _unique;
+    private int _queued;
     private static int _lastBacking;
 
     internal FakeKernel(MountedFileSystem fileSystem, bool passthrough = false, FakeKernel? before = null)
@@ -74,6 +75,11 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     internal bool KnowsEpochs { get; set; } = true;
 
+    /// <summary>Notifications that may wait, and what lets them go.</summary>
+    internal int Queue { get; set; } = int.MaxValue;
+
+    internal Task<bool> Drain { get; set; } = Task.FromResult(true);
+
     internal ulong LastUnique => (ulong)_unique;
 
     public void Dispose() => _dispatcher.Dispose();
@@ -107,23 +113,44 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     public void CloseBacking(int backingId) => Assert.True(OpenBackings.TryRemove(backingId, out _), $"backing id {backingId} was closed twice");
 
+    public async Task<bool> DrainAsync()
+    {
+        bool isHeard = await Drain;
+        Volatile.Write(ref _queued, 0);
+        return isHeard;
+    }
+
     public bool DropName(ulong parent, ReadOnlySpan<byte> name)
     {
+        Assert.InRange(name.Length, 1, 1024);
+        if (!TryQueue())
+        {
+            return false;
+        }
+
         DroppedNames.Enqueue((parent, Encoding.UTF8.GetString(name)));
         return true;
     }
 
     public bool DropInode(ulong nodeId)
     {
+        if (!TryQueue())
+        {
+            return false;
+        }
+
         DroppedInodes.Enqueue(nodeId);
         return true;
     }
 
     public bool ExpireAllNames()
     {
-        Epochs += KnowsEpochs ? 1 : 0;
-        return KnowsEpochs;
+        bool isTold = KnowsEpochs && TryQueue();
+        Epochs += isTold ? 1 : 0;
+        return isTold;
     }
+
+    private bool TryQueue() => Interlocked.Increment(ref _queued) <= Queue;
 
     /// <summary>Sends a request and waits for its answer.</summary>
     internal Reply Ask(FuseOpcode opcode, ulong nodeId, ReadOnlySpan<byte> arguments, ulong unique = 0)
@@ -177,6 +204,15 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     internal Reply Open(ulong nodeId, bool directory = false, uint flags = 0, ulong unique = 0)
         => Ask(directory ? FuseOpcode.OpenDirectory : FuseOpcode.Open, nodeId, Bytes(new FuseOpenIn { Flags = flags }), unique);
+
+    /// <summary>The program that waits for a request gets a signal.</summary>
+    internal void Interrupt(ulong unique)
+    {
+        Span<byte> message = stackalloc byte[48];
+        MemoryMarshal.Write(message, new FuseInHeader { Length = 48, Opcode = (uint)FuseOpcode.Interrupt, Unique = unique | 1 });
+        MemoryMarshal.Write(message[40..], unique);
+        _dispatcher.Dispatch(message);
+    }
 
     internal void Release(ulong nodeId, ulong handle, bool directory = false)
         => Assert.Equal(0, Ask(directory ? FuseOpcode.ReleaseDirectory : FuseOpcode.Release, nodeId, Bytes(new FuseReleaseIn { Handle = handle })).Errno);

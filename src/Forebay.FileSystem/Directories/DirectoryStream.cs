@@ -12,16 +12,32 @@ namespace Forebay.FileSystem;
 /// name. So a place is found again where names came or went meanwhile: by the name, and only where that is gone by the count. 1 and 2 are the places
 /// behind <c>.</c> and <c>..</c>.
 /// </remarks>
-internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
+internal sealed class DirectoryStream
 {
     internal const ulong AfterSelf = 1;
     internal const ulong AfterParent = 2;
     private const int PageEntries = 1_000;
     private const int CountShift = 32;
+
+    /// <summary>An entry with its version, about; and two bytes for each character of its key.</summary>
+    private const int EntryBytes = 256;
+
+    private readonly IFileMountPoint _mount;
+    private readonly TimeProvider _time;
     private Page? _current;
     private Page? _before;
     private int _index;
     private long _looked;
+    private int _forgettings;
+
+    internal DirectoryStream(IFileMountPoint mount, ulong nodeId, string prefix, TimeProvider time)
+    {
+        _mount = mount;
+        _time = time;
+        NodeId = nodeId;
+        Prefix = prefix;
+        Use = new LinkedListNode<DirectoryStream>(this);
+    }
 
     /// <summary>Held while a request is answered. Never disposed: whoever has the answer may close the handle before the turn is given back.</summary>
     internal SemaphoreSlim Turn { get; } = new(1, 1);
@@ -29,11 +45,36 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
     /// <summary>For the name of one entry.</summary>
     internal byte[] NameBuffer { get; } = new byte[InodeTable.MostNameBytes];
 
-    /// <summary>What the keys of this directory begin with.</summary>
-    internal string Prefix { get; } = prefix;
+    /// <summary>The directory.</summary>
+    internal ulong NodeId { get; }
 
-    /// <summary>How long what was read may be believed, from now; the least of all pages since the beginning.</summary>
-    internal TimeSpan FreshFor => _current?.FreshFor ?? TimeSpan.Zero;
+    /// <summary>What the keys of this directory begin with.</summary>
+    internal string Prefix { get; }
+
+    /// <summary>Memory of the pages, about.</summary>
+    internal long HeldBytes => (_current?.Bytes ?? 0) + (_before?.Bytes ?? 0);
+
+    /// <summary>Place among all streams; this and the two that follow are <see cref="DirectoryMemory"/>'s.</summary>
+    internal LinkedListNode<DirectoryStream> Use { get; }
+
+    internal long CountedBytes { get; set; }
+
+    internal bool IsClosed { get; set; }
+
+    /// <summary>Timestamp until which what was read may be believed, the least of all pages since the beginning; <see cref="long.MaxValue"/> for ever. In the
+    /// past also when the engine forgot something of the directory since the first of them was asked for.</summary>
+    internal long BelievedUntil => _current is { } page && page.Forgettings == Volatile.Read(ref _forgettings) ? page.BelievedUntil : long.MinValue;
+
+    /// <summary>How long that is from now; zero when it is over.</summary>
+    internal TimeSpan FreshFor
+    {
+        get
+        {
+            long until = BelievedUntil;
+            long now = _time.GetTimestamp();
+            return until == long.MaxValue ? TimeSpan.MaxValue : until <= now ? TimeSpan.Zero : _time.GetElapsedTime(now, until);
+        }
+    }
 
     /// <summary>True when the stream came from the beginning to its end without a jump.</summary>
     internal bool IsReadWhole { get; private set; }
@@ -61,6 +102,9 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
 
     /// <summary>True when the place was not behind this entry before.</summary>
     internal bool IsFirstLook => _current!.FirstCount + _index >= _looked;
+
+    /// <summary>What was read, or is being read, is not believed any more. Needs no turn.</summary>
+    internal void Forget() => Interlocked.Increment(ref _forgettings);
 
     /// <summary>Goes behind the entry at the place.</summary>
     internal void MoveNext()
@@ -117,7 +161,7 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
     internal void SeekBehind(string name, ulong cookie)
     {
         _before = null;
-        _current = new Page([], IsTruncated: true, TimeSpan.Zero, CountOf(cookie), name, IsFromStart: false);
+        _current = new Page([], IsTruncated: true, long.MinValue, Forgettings: 0, CountOf(cookie), name, IsFromStart: false);
         _index = 0;
     }
 
@@ -128,10 +172,17 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
         {
             Page? last = _current;
             string? after = last is null ? null : last.Entries.Count > 0 ? last.Entries[^1].Name : last.After;
-            DirectoryPage next = await mount.ListDirectoryAsync(Prefix, after, PageEntries, requestId: null, cancellationToken);
-            TimeSpan freshFor = last is { IsFromStart: true } && last.FreshFor < next.FreshFor ? last.FreshFor : next.FreshFor;
+            int forgettings = Volatile.Read(ref _forgettings);
+            DirectoryPage next = await _mount.ListDirectoryAsync(Prefix, after, PageEntries, requestId: null, cancellationToken);
+            long until = TimestampIn(next.FreshFor);
+            if (last is { IsFromStart: true })
+            {
+                until = Math.Min(until, last.BelievedUntil);
+                forgettings = last.Forgettings;
+            }
+
             _before = last;
-            _current = new Page(next.Entries, next.IsTruncated, freshFor, (last?.FirstCount + last?.Entries.Count) ?? 0, after, last?.IsFromStart ?? true);
+            _current = new Page(next.Entries, next.IsTruncated, until, forgettings, (last?.FirstCount + last?.Entries.Count) ?? 0, after, last?.IsFromStart ?? true);
             _index = 0;
             if (IsAtEnd)
             {
@@ -193,6 +244,13 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
         return ((ulong)count << CountShift) | hash;
     }
 
+    private long TimestampIn(TimeSpan span)
+    {
+        double ticks = span.TotalSeconds * _time.TimestampFrequency;
+        long now = _time.GetTimestamp();
+        return ticks >= long.MaxValue - (double)now ? long.MaxValue : now + (long)ticks;
+    }
+
     private static long CountOf(ulong cookie) => (long)(cookie >> CountShift);
 
     private bool TrySeek(Page? page, ulong cookie)
@@ -216,9 +274,13 @@ internal sealed class DirectoryStream(IFileMountPoint mount, string prefix)
     /// <summary>A page of the listing.</summary>
     /// <param name="Entries">Names.</param>
     /// <param name="IsTruncated">More follow.</param>
-    /// <param name="FreshFor">How long the pages so far may be believed.</param>
+    /// <param name="BelievedUntil">Timestamp until which the pages so far may be believed.</param>
+    /// <param name="Forgettings">How often something was forgotten when the first of them was asked for.</param>
     /// <param name="FirstCount">Entries of the listing before this page.</param>
     /// <param name="After">Name before this page; null at the beginning.</param>
     /// <param name="IsFromStart">All pages from the beginning were read.</param>
-    private sealed record Page(IReadOnlyList<ListEntry> Entries, bool IsTruncated, TimeSpan FreshFor, long FirstCount, string? After, bool IsFromStart);
+    private sealed record Page(IReadOnlyList<ListEntry> Entries, bool IsTruncated, long BelievedUntil, int Forgettings, long FirstCount, string? After, bool IsFromStart)
+    {
+        internal long Bytes { get; } = Entries.Sum(static entry => EntryBytes + (2L * entry.Name.Length));
+    }
 }

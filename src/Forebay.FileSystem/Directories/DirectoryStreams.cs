@@ -5,19 +5,23 @@ using Microsoft.Extensions.Logging;
 namespace Forebay.FileSystem;
 
 /// <summary>Open directories by handle, and until when the kernel may keep a listing. Thread-safe.</summary>
-internal sealed class DirectoryStreams(IFileMountPoint mount, InodeTable table, TimeProvider time)
+internal sealed class DirectoryStreams(IFileMountPoint mount, InodeTable table, long mostBytes, TimeProvider time)
 {
+    internal const int MostKeptListings = 100_000;
     private const int MostToldKeys = 1_000;
-    private const int MostKeptListings = 100_000;
     private readonly ConcurrentDictionary<ulong, DirectoryStream> _streams = new();
     private readonly ConcurrentDictionary<ulong, long> _listedUntil = new();
     private readonly ConcurrentDictionary<string, bool> _told = new(StringComparer.Ordinal);
+    private readonly DirectoryMemory _memory = new(mostBytes);
     private long _unshowableKeys;
     private long _hiddenObjects;
 
     internal long UnshowableKeys => Interlocked.Read(ref _unshowableKeys);
 
     internal long HiddenObjects => Interlocked.Read(ref _hiddenObjects);
+
+    /// <summary>Memory of listings that open directories hold.</summary>
+    internal long HeldBytes => _memory.Bytes;
 
     /// <summary>The stream of a handle; null when it is not open, or no directory.</summary>
     internal DirectoryStream? Find(ulong handle)
@@ -28,21 +32,45 @@ internal sealed class DirectoryStreams(IFileMountPoint mount, InodeTable table, 
         }
 
         return table.TryGetHandle(handle, out HandleView view) && view.IsDirectory && table.PathOf(view.NodeId) is { } path
-            ? _streams.GetOrAdd(handle, static (_, state) => new DirectoryStream(state.mount, NameRules.PrefixOf(state.path)), (mount, path))
+            ? _streams.GetOrAdd(handle, static (_, state) => new DirectoryStream(state.mount, state.NodeId, NameRules.PrefixOf(state.path), state.time), (mount, view.NodeId, path, time))
             : null;
     }
 
-    /// <summary>Forgets a handle.</summary>
-    internal void Close(ulong handle) => _streams.TryRemove(handle, out _);
-
-    /// <summary>The kernel has the listing of a directory now, and may keep it so long.</summary>
-    internal void OnReadWhole(ulong nodeId, TimeSpan freshFor)
+    /// <summary>A request on a stream has ended.</summary>
+    internal void EndTurn(DirectoryStream stream)
     {
-        if (freshFor > TimeSpan.Zero && _listedUntil.Count < MostKeptListings)
+        _memory.OnUsed(stream);
+        stream.Turn.Release();
+    }
+
+    /// <summary>Forgets a handle.</summary>
+    internal void Close(ulong handle)
+    {
+        if (_streams.TryRemove(handle, out DirectoryStream? stream))
         {
-            double ticks = freshFor.TotalSeconds * time.TimestampFrequency;
-            long now = time.GetTimestamp();
-            _listedUntil[nodeId] = ticks >= long.MaxValue - (double)now ? long.MaxValue : now + (long)ticks;
+            _memory.OnClosed(stream);
+        }
+    }
+
+    /// <summary>The kernel has the listing of a directory now, and may keep it as long as the stream may be believed.</summary>
+    internal void OnReadWhole(DirectoryStream stream)
+    {
+        long until = stream.BelievedUntil;
+        if (until <= time.GetTimestamp())
+        {
+            return;
+        }
+
+        if (_listedUntil.Count >= MostKeptListings)
+        {
+            MakeRoom();
+        }
+
+        _listedUntil[stream.NodeId] = until;
+        if (stream.BelievedUntil != until)
+        {
+            // Forgotten meanwhile: whoever did that may have come too early to take this away.
+            _listedUntil.TryRemove(stream.NodeId, out _);
         }
     }
 
@@ -67,10 +95,29 @@ internal sealed class DirectoryStreams(IFileMountPoint mount, InodeTable table, 
     internal bool WasListed(ulong nodeId) => table.TryGet(nodeId, out InodeView view) && _listedUntil.ContainsKey(view.Parent);
 
     /// <summary>What the kernel has of a listing is wrong.</summary>
-    internal void Unlist(ulong nodeId) => _listedUntil.TryRemove(nodeId, out _);
+    internal void Unlist(ulong nodeId)
+    {
+        foreach ((_, DirectoryStream stream) in _streams)
+        {
+            if (stream.NodeId == nodeId)
+            {
+                stream.Forget();
+            }
+        }
+
+        _listedUntil.TryRemove(nodeId, out _);
+    }
 
     /// <summary>What the kernel has of all listings is wrong.</summary>
-    internal void UnlistAll() => _listedUntil.Clear();
+    internal void UnlistAll()
+    {
+        foreach ((_, DirectoryStream stream) in _streams)
+        {
+            stream.Forget();
+        }
+
+        _listedUntil.Clear();
+    }
 
     /// <summary>Counts a key that is no path, and names it in the log once.</summary>
     internal void CountUnshowable(ILogger logger, string key)
@@ -84,6 +131,24 @@ internal sealed class DirectoryStreams(IFileMountPoint mount, InodeTable table, 
     {
         Interlocked.Increment(ref _hiddenObjects);
         TellOnce(logger, key, "a directory has the same name");
+    }
+
+    /// <summary>Takes away what is over; when that is less than half, all: a listing that is not known here is only read again.</summary>
+    private void MakeRoom()
+    {
+        long now = time.GetTimestamp();
+        foreach ((ulong nodeId, long until) in _listedUntil)
+        {
+            if (until <= now)
+            {
+                _listedUntil.TryRemove(nodeId, out _);
+            }
+        }
+
+        if (_listedUntil.Count > MostKeptListings / 2)
+        {
+            _listedUntil.Clear();
+        }
     }
 
     private void TellOnce(ILogger logger, string key, string reason)

@@ -6,6 +6,7 @@ namespace Forebay.FileSystem;
 internal sealed unsafe partial class InodeTable
 {
     private const ulong RepeatedBit = 1UL << 63;
+    private const int SlotsAtOnce = 4_096;
 
     /// <summary>State of a handle between open and free.</summary>
     private const uint Closing = 3;
@@ -264,10 +265,49 @@ internal sealed unsafe partial class InodeTable
     }
 
     /// <summary>Inodes the kernel holds a backing id for.</summary>
-    internal List<InodeView> WithBacking() => Collect(onlyWithBacking: true);
+    internal List<InodeView> WithBacking()
+    {
+        var found = new List<InodeView>();
+        lock (_lock)
+        {
+            for (int index = 1; index < _header->FreshSlot; index++)
+            {
+                InodeSlot* slot = At(index);
+                if (slot->State != 0 && slot->BackingId != 0)
+                {
+                    found.Add(ViewOf(IdOf(index), slot));
+                }
+            }
+        }
 
-    /// <summary>All inodes at this moment.</summary>
-    internal List<InodeView> Snapshot() => Collect(onlyWithBacking: false);
+        return found;
+    }
+
+    /// <summary>Adds the inodes of the next 4,096 slots; the table may have millions, and nobody else gets at it meanwhile.</summary>
+    /// <param name="place">Slot to begin with: 1, what the last call gave, or <see cref="PlaceOf"/>.</param>
+    /// <param name="onlyDirectories">Leaves files out.</param>
+    /// <param name="found">Takes them.</param>
+    /// <returns>Where to go on; 0 at the end.</returns>
+    internal int CollectPart(int place, bool onlyDirectories, List<InodeView> found)
+    {
+        lock (_lock)
+        {
+            int end = Math.Min(place + SlotsAtOnce, _header->FreshSlot);
+            for (int index = place; index < end; index++)
+            {
+                InodeSlot* slot = At(index);
+                if (slot->State != 0 && (!onlyDirectories || slot->Kind == (byte)InodeKind.Directory))
+                {
+                    found.Add(ViewOf(IdOf(index), slot));
+                }
+            }
+
+            return end < _header->FreshSlot ? end : 0;
+        }
+    }
+
+    /// <summary>Slot of an inode.</summary>
+    internal static int PlaceOf(ulong nodeId) => (int)(uint)nodeId;
 
     /// <summary>Inodes that nothing is open on and nothing lies below, from where the last call ended; what the kernel may be asked to forget.</summary>
     /// <returns>How many were found.</returns>
@@ -283,24 +323,6 @@ internal sealed unsafe partial class InodeTable
                 if (_hand < _header->FreshSlot && slot->State != 0 && slot->Opens == 0 && slot->Children == 0)
                 {
                     nodeIds[found++] = IdOf(_hand);
-                }
-            }
-        }
-
-        return found;
-    }
-
-    private List<InodeView> Collect(bool onlyWithBacking)
-    {
-        var found = new List<InodeView>();
-        lock (_lock)
-        {
-            for (int index = 1; index < _header->FreshSlot; index++)
-            {
-                InodeSlot* slot = At(index);
-                if (slot->State != 0 && (!onlyWithBacking || slot->BackingId != 0))
-                {
-                    found.Add(ViewOf(IdOf(index), slot));
                 }
             }
         }
