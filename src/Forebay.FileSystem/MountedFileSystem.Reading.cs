@@ -255,22 +255,26 @@ public sealed partial class MountedFileSystem
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            using RequestDeadline deadline = Deadline(request);
-            reader = await file.BorrowAsync(deadline.Token);
+            using (RequestDeadline borrowing = Deadline(request))
+            {
+                reader = await file.BorrowAsync(borrowing.Token);
+            }
+
             if (reader is not LentReader)
             {
                 _prefetch.OnColdRead(file.Stat, _streams.WasListed(request.NodeId));
             }
 
-            await _files.WaitingReads.WaitAsync(deadline.Token);
+            await _files.TakePlaceAsync(_options.RequestTimeout, SignalPatience, _time, request.Token);
             try
             {
+                using RequestDeadline deadline = Deadline(request);
                 await ReadIntoBufferAsync(request, reader, offset, size, deadline.Token);
                 _files.CountCold(size);
             }
             finally
             {
-                _files.WaitingReads.Release();
+                _files.GivePlaceBack();
             }
         }
         catch (Exception error)

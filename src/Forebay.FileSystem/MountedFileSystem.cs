@@ -18,6 +18,9 @@ namespace Forebay.FileSystem;
 /// </remarks>
 public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
 {
+    /// <summary>What is answered so soon after a signal is no EINTR: programs that are stopped, frozen or profiled did not ask for one, and few know what to do with it.</summary>
+    private static readonly TimeSpan SignalPatience = TimeSpan.FromSeconds(3);
+
     private readonly IFileMountPoint _mount;
     private readonly IWholeFileSource? _lenders;
     private readonly FileSystemOptions _options;
@@ -140,7 +143,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
     private static ulong IdentityOf(IFileMountPoint mount)
         => BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(mount.Source)));
 
-    private RequestDeadline Deadline(FuseRequest request) => new(_options.RequestTimeout, _time, request.Token);
+    private RequestDeadline Deadline(FuseRequest request) => new(_options.RequestTimeout, SignalPatience, _time, request.Token);
 
     private void Fail(FuseRequest request, string operation, string path, Exception error)
         => request.ReplyError(_failures.Report(operation, path, error, request.IsInterrupted));

@@ -27,7 +27,7 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
     internal async Task BringAsync(DirectoryStream stream, CancellationToken cancellationToken)
     {
         int most = rule.IsLearning ? AttributeRule.Samples : MostAtOnce;
-        using RequestDeadline deadline = new(Patience, time, cancellationToken);
+        using RequestDeadline deadline = new(Patience, grace: TimeSpan.Zero, time, cancellationToken);
         List<Task<ResolvedName>> asked = [];
         for (int i = stream.Index; asked.Count < most && (i = NextUnknown(stream, i)) >= 0; i++)
         {

@@ -8,6 +8,10 @@ namespace Forebay.FileSystem;
 internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeFileSource? lenders, int maxWaitingReads) : IDisposable
 {
     private readonly ConcurrentDictionary<ulong, OpenFile> _files = new();
+
+    /// <summary>One place for each read that waits for bytes: each has a buffer.</summary>
+    private readonly SemaphoreSlim _places = new(maxWaitingReads, maxWaitingReads);
+
     private long _hotReads;
     private long _coldReads;
     private long _readBytes;
@@ -17,9 +21,6 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeF
     internal long ColdReads => Interlocked.Read(ref _coldReads);
 
     internal long ReadBytes => Interlocked.Read(ref _readBytes);
-
-    /// <summary>One place for each read that waits for bytes: each has a buffer.</summary>
-    internal SemaphoreSlim WaitingReads { get; } = new(maxWaitingReads, maxWaitingReads);
 
     /// <summary>The file of a handle; null when it is not open, or no file.</summary>
     internal OpenFile? Find(ulong handle) => _files.TryGetValue(handle, out OpenFile? file) ? file : Restore(handle);
@@ -50,6 +51,45 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeF
             file.Close();
         }
     }
+
+    /// <summary>Waits for a place among the reads that wait for bytes, in turn.</summary>
+    /// <param name="patience">How long it waits while none of the others gets bytes.</param>
+    /// <param name="grace">How long it still waits once <paramref name="caller"/> ended.</param>
+    /// <param name="time">Clock of both.</param>
+    /// <param name="caller">Patience of the program.</param>
+    /// <exception cref="OperationCanceledException">There was none in time.</exception>
+    internal async ValueTask TakePlaceAsync(TimeSpan patience, TimeSpan grace, TimeProvider time, CancellationToken caller)
+    {
+        if (_places.Wait(0, CancellationToken.None))
+        {
+            return;
+        }
+
+        using RequestDeadline deadline = new(Timeout.InfiniteTimeSpan, grace, time, caller);
+        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        Task turn = _places.WaitAsync(end.Token);
+        while (!turn.IsCompleted)
+        {
+            long reads = ColdReads;
+            try
+            {
+                await turn.WaitAsync(patience, time, CancellationToken.None);
+            }
+            catch (TimeoutException)
+            {
+                if (ColdReads == reads)
+                {
+                    await end.CancelAsync();
+                    break;
+                }
+            }
+        }
+
+        await turn;
+    }
+
+    /// <summary>A read that had a place has ended.</summary>
+    internal void GivePlaceBack() => _places.Release();
 
     internal void CountHot(int bytes)
     {
