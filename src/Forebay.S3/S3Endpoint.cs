@@ -55,6 +55,7 @@ public sealed class S3Endpoint
         Egress = egress;
         _concurrency = concurrency;
         _authenticator = new SigV4Authenticator(options, time ?? TimeProvider.System);
+        Refreshes = new RefreshRate(time ?? TimeProvider.System);
         _virtualHost = new VirtualHost(options.VirtualHostDomains);
         _logger = (ILogger?)logger ?? NullLogger.Instance;
         _hostId = Convert.ToBase64String(RandomNumberGenerator.GetBytes(48));
@@ -66,6 +67,8 @@ public sealed class S3Endpoint
     internal INamespace Namespace { get; }
 
     internal IEgressGate? Egress { get; }
+
+    internal RefreshRate Refreshes { get; }
 
     internal string? Region => _options.Region;
 
@@ -117,6 +120,8 @@ public sealed class S3Endpoint
 
     internal void ResetResponse(HttpContext context, string requestId)
     {
+        // The status too: the new version may be sent whole where a range of the old one held.
+        context.Response.StatusCode = StatusCodes.Status200OK;
         context.Response.Headers.Clear();
         SetIdHeaders(context.Response, requestId);
     }
@@ -180,8 +185,9 @@ public sealed class S3Endpoint
     /// <summary>Translates what an operation threw: before the first byte an error document, after it the end of the connection.</summary>
     private async ValueTask HandleFailureAsync(HttpContext context, Exception exception, RequestTarget? target, string requestId)
     {
+        // A cancellation alone says nothing of the client: time-outs inside the node end in one too.
         bool isClientGone = context.RequestAborted.IsCancellationRequested
-            || exception is ConnectionResetException or OperationCanceledException or ForebayException { Kind: ErrorKind.Canceled };
+            || exception is ConnectionResetException or ForebayException { Kind: ErrorKind.Canceled };
         if (isClientGone)
         {
             S3Log.ClientGone(_logger, requestId);
@@ -225,6 +231,8 @@ public sealed class S3Endpoint
                 return S3Errors.NoSuchBucket;
             case ForebayException forebay:
                 return S3ErrorMap.From(forebay);
+            case OperationCanceledException:
+                return S3Errors.ServiceUnavailable;
             case BadHttpRequestException bad:
                 return new S3Error(bad.StatusCode == 408 ? "RequestTimeout" : "InvalidRequest", bad.StatusCode, "The request could not be read.");
             default:

@@ -41,6 +41,6 @@ internal sealed class S3Request
     public static bool HasBody(HttpRequest request)
         => request.ContentLength is > 0 || (request.ContentLength is null && request.Headers.TransferEncoding.Count > 0);
 
-    /// <summary>Forgets the headers of an answer that was not sent.</summary>
+    /// <summary>Forgets status and headers of an answer that was not sent.</summary>
     public void ResetResponse() => Endpoint.ResetResponse(Http, RequestId);
 }

@@ -90,6 +90,26 @@ public sealed class ProtocolTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task AKeyThatRefreshesWithoutEndIsSlowedDownAndNoOther()
+    {
+        var time = new Forebay.Testing.ManualTimeProvider(DateTimeOffset.UtcNow);
+        await using TestServer server = await TestServer.StartAsync(time: time);
+        var answers = new List<int>();
+        for (int i = 0; i < 110; i++)
+        {
+            using HttpResponseMessage answer = await SendSignedAsync(server, TestServer.NarrowId, "public/x");
+            answers.Add((int)answer.StatusCode);
+        }
+
+        using HttpResponseMessage other = await SendSignedAsync(server, TestServer.KeyId, "x");
+        time.Advance(TimeSpan.FromMilliseconds(50));
+        using HttpResponseMessage later = await SendSignedAsync(server, TestServer.NarrowId, "public/x");
+
+        Assert.Equal([.. Enumerable.Repeat(204, 101), .. Enumerable.Repeat(503, 9)], answers);
+        Assert.Equal((204, 204), ((int)other.StatusCode, (int)later.StatusCode));
+    }
+
+    [Fact]
     public async Task ABodyMustBeTheSignedOne()
     {
         await using TestServer server = await TestServer.StartAsync();

@@ -102,6 +102,23 @@ public sealed class TokenBucket
         return wait <= TimeSpan.Zero ? new ValueTask<long>(granted) : WaitAsync(granted, wait, cancellationToken);
     }
 
+    /// <summary>Takes one unit if it may be moved now; never waits, reserves nothing otherwise.</summary>
+    public bool TryAcquire()
+    {
+        double now = ElapsedNanoseconds();
+        lock (_lock)
+        {
+            double start = Math.Max(_freeAt, now - _burstNanoseconds);
+            if (start > now)
+            {
+                return false;
+            }
+
+            _freeAt = start + _nanosecondsPerUnit;
+            return true;
+        }
+    }
+
     /// <summary>Gives back units that were granted but not moved.</summary>
     /// <param name="units">Units, ≥ 0; never more than were granted.</param>
     public void Return(long units)

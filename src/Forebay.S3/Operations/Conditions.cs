@@ -12,8 +12,9 @@ internal static class Conditions
     public static bool MayBeNotModified(IHeaderDictionary headers)
         => headers.IfNoneMatch.Count > 0 || headers.IfModifiedSince.Count > 0;
 
-    /// <summary>True when the client bound its request to a version.</summary>
-    public static bool HasIfMatch(IHeaderDictionary headers) => headers.IfMatch.Count > 0;
+    /// <summary>True when the client bound its request to versions it knows; <c>*</c> is met by all.</summary>
+    public static bool BindsVersion(IHeaderDictionary headers)
+        => headers.IfMatch.Count > 0 && !headers.IfMatch.Any(static value => value.AsSpan().Trim() is "*");
 
     /// <summary>Checks all conditions but If-Range.</summary>
     /// <returns>Null to go on; otherwise NotModified or PreconditionFailed.</returns>

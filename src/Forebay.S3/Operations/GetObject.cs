@@ -49,7 +49,7 @@ internal sealed class GetObject(S3OperationKind kind) : Operation(kind)
             }
             catch (ForebayException stale) when (stale.Kind == ErrorKind.StaleVersion && !request.Http.Response.HasStarted)
             {
-                if (Conditions.HasIfMatch(headers))
+                if (Conditions.BindsVersion(headers))
                 {
                     return S3Errors.PreconditionFailed.With("Condition", "If-Match");
                 }

@@ -15,6 +15,11 @@ internal sealed class Refresh() : Operation(S3OperationKind.Refresh)
             return S3Errors.AccessDenied;
         }
 
+        if (!request.Endpoint.Refreshes.TryTake(request.Identity.AccessKeyId!))
+        {
+            return S3Errors.SlowDown;
+        }
+
         await request.MountPoint!.RefreshAsync(request.Key, cancellationToken);
         request.Http.Response.StatusCode = StatusCodes.Status204NoContent;
         return null;

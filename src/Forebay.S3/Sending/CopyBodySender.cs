@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Forebay.Core;
 using Forebay.Engine;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Forebay.S3.Sending;
@@ -29,7 +30,14 @@ internal sealed class CopyBodySender : IBodySender
             else
             {
                 await StartAsync(context, cancellationToken);
-                offset += await CopySegmentAsync(writer, segment, cancellationToken);
+                long copied = await CopySegmentAsync(writer, segment, cancellationToken);
+                offset += copied;
+                if (copied < segment.Length)
+                {
+                    // The file failed; the reader goes on without it.
+                    reader.ReportUnreadable();
+                    offset += await CopyReadAsync(context, writer, reader, offset, range.End - offset, cancellationToken);
+                }
             }
         }
     }
@@ -37,6 +45,7 @@ internal sealed class CopyBodySender : IBodySender
     private static ValueTask StartAsync(HttpContext context, CancellationToken cancellationToken)
         => context.Response.HasStarted ? default : new ValueTask(context.Response.StartAsync(cancellationToken));
 
+    /// <summary>Copies a segment; fewer bytes than it has when its file cannot be read on.</summary>
     private static async ValueTask<long> CopySegmentAsync(PipeWriter writer, FileSegment segment, CancellationToken cancellationToken)
     {
         long done = 0;
@@ -44,10 +53,10 @@ internal sealed class CopyBodySender : IBodySender
         {
             int wanted = (int)Math.Min(ChunkBytes, segment.Length - done);
             Memory<byte> memory = writer.GetMemory(wanted);
-            int read = RandomAccess.Read(segment.File!, memory.Span[..wanted], segment.Offset + done);
+            int read = TryRead(segment, done, memory.Span[..wanted]);
             if (read <= 0)
             {
-                ThrowShort(segment.Offset + done);
+                break;
             }
 
             writer.Advance(read);
@@ -58,6 +67,19 @@ internal sealed class CopyBodySender : IBodySender
         }
 
         return done;
+    }
+
+    /// <summary>0 when the file ends there or its disk fails.</summary>
+    private static int TryRead(FileSegment segment, long done, Span<byte> destination)
+    {
+        try
+        {
+            return RandomAccess.Read(segment.File!, destination, segment.Offset + done);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
     }
 
     private static async ValueTask<long> CopyReadAsync(
@@ -103,7 +125,7 @@ internal sealed class CopyBodySender : IBodySender
         FlushResult result = await writer.FlushAsync(cancellationToken);
         if (result.IsCompleted || result.IsCanceled)
         {
-            throw new OperationCanceledException("The client closed the connection.");
+            throw new ConnectionResetException("The client closed the connection.");
         }
     }
 

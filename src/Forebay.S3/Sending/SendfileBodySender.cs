@@ -1,6 +1,7 @@
 using Forebay.Core;
 using Forebay.Engine;
 using Forebay.S3.Transport;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Forebay.S3.Sending;
@@ -36,7 +37,7 @@ internal sealed class SendfileBodySender : IBodySender
 
             if (!taken)
             {
-                throw new OperationCanceledException("The client closed the connection.");
+                throw new ConnectionResetException("The client closed the connection.");
             }
 
             offset += segment.Length;

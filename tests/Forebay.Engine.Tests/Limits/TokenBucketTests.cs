@@ -26,6 +26,16 @@ public sealed class TokenBucketTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void OneUnitIsTakenAtOnceOrNotAtAll()
+    {
+        var bucket = new TokenBucket(20, TimeSpan.FromSeconds(5), maxGrant: 1, _clock);
+
+        Assert.Equal(101, Enumerable.Range(0, 1_000).Count(_ => bucket.TryAcquire()));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(20, Enumerable.Range(0, 1_000).Count(_ => bucket.TryAcquire()));
+    }
+
+    [Fact]
     public async Task TheBurstAfterAPauseIsTwentyFiveMillisecondsAndOneGrant()
     {
         var bucket = new TokenBucket(40_000_000, _clock);
