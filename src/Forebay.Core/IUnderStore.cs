@@ -34,7 +34,7 @@ public interface IUnderStore : IAsyncDisposable
     /// <param name="requestId">Identifies the causing request.</param>
     /// <param name="cancellationToken">Ends the wait for the first byte; later reads have their own tokens.</param>
     /// <exception cref="ForebayException">As <see cref="StatAsync"/>; <see cref="ErrorKind.StaleVersion"/> when the current version
-    /// is not <paramref name="expected"/>; <see cref="ErrorKind.InvalidRange"/> when the offset lies at or past the end of an
+    /// is not <paramref name="expected"/>, also when it has no byte at the offset; else <see cref="ErrorKind.InvalidRange"/> when that lies at or past the end of an
     /// object (an empty object always answers this).</exception>
     Task<UnderStoreRead> ReadAsync(string key, ByteRange range, VersionToken? expected, string? requestId, CancellationToken cancellationToken);
 

@@ -33,6 +33,16 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public void AListingThatIsGivenUpEndsAlsoWhileItReadsNamesThatNobodyWants()
+    {
+        using CancellationTokenSource given = new();
+        given.Cancel();
+        LocalListing listing = new(new LocalFile(Root, "root"), new ListQuery("sub/none", null, null, 10), given.Token);
+
+        Assert.Throws<OperationCanceledException>(() => listing.ReadPage());
+    }
+
+    [Fact]
     public async Task LinksAreFollowedOnlyInsideTheRoot()
     {
         Link("relative", "sub/inside.txt");

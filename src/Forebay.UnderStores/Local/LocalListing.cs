@@ -158,6 +158,8 @@ internal sealed class LocalListing
                 _files.PathOf(directory), static (ref entry) => (entry.FileName.ToString(), entry.IsDirectory), Everything);
             foreach ((string fileName, bool isDirectory) in entries)
             {
+                // Of a huge directory this alone takes long: whoever has given up must not keep a thread with it.
+                _cancellationToken.ThrowIfCancellationRequested();
                 string text = isDirectory ? $"{directory}{fileName}/" : directory + fileName;
                 if (!IsWanted(text, isDirectory))
                 {

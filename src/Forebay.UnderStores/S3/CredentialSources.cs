@@ -116,7 +116,7 @@ internal sealed class ChainCredentialSource : ICredentialSource, IDisposable
             Keep(credentials, null, TimeToKeep(expiration));
             return credentials;
         }
-        catch (Exception error) when (error is not (OperationCanceledException or ForebayException))
+        catch (Exception error) when (error is not ForebayException && !(error is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
             Keep(null, error, KeepFailureFor);
             throw NothingFound(error);

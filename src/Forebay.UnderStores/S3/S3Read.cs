@@ -11,7 +11,7 @@ internal sealed class S3Read : UnderStoreRead
     private readonly Stream _body;
     private long _remaining;
 
-    /// <param name="store">Asked again after the last byte, where the store has no ETag.</param>
+    /// <param name="store">Asked again after the last byte, where the store has no strong ETag.</param>
     /// <param name="response">Owned; disposed with the read.</param>
     /// <param name="body">Positioned at the first wanted byte.</param>
     /// <param name="length">Bytes of the range.</param>
@@ -23,7 +23,7 @@ internal sealed class S3Read : UnderStoreRead
         _remaining = length;
     }
 
-    /// <summary>Without an ETag there is no <c>If-Match</c>: the version is compared behind the last byte.</summary>
+    /// <summary>Without a strong ETag there is no <c>If-Match</c>: the version is compared behind the last byte.</summary>
     public override bool IsProvisional => !S3Stat.IsETag(Stat.Token);
 
     /// <inheritdoc/>

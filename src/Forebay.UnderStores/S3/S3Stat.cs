@@ -66,8 +66,8 @@ internal static class S3Stat
         return new ObjectStat(key, length, new VersionToken(quoted), seconds) { ETag = quoted };
     }
 
-    /// <summary>True when the store can compare this token itself (<c>If-Match</c>).</summary>
-    public static bool IsETag(VersionToken token) => token.Value.EndsWith('"');
+    /// <summary>True when the store can compare this token itself: <c>If-Match</c> compares strongly, so a weak tag never matches.</summary>
+    public static bool IsETag(VersionToken token) => token.Value.EndsWith('"') && !token.Value.StartsWith("W/", StringComparison.Ordinal);
 
     private static string? Get(HttpHeadersNonValidated headers, string name)
         => headers.TryGetValues(name, out HeaderStringValues values) ? values.ToString() : null;

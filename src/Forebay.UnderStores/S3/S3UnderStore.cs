@@ -76,7 +76,17 @@ internal sealed partial class S3UnderStore : IUnderStore
             IfMatch = expected is { } token && S3Stat.IsETag(token) ? token.Value : null,
         };
 
-        HttpResponseMessage response = await SendAsync(request, cancellationToken);
+        HttpResponseMessage response;
+        try
+        {
+            response = await SendAsync(request, cancellationToken);
+        }
+        catch (ForebayException error) when (error.Kind == ErrorKind.InvalidRange && expected is { } wanted)
+        {
+            // The expected version has these bytes: the store looked at the range before the version, or cannot compare versions.
+            throw new ForebayException(ErrorKind.StaleVersion, $"'{key}' in {DisplayName} has no bytes at {range.Offset} and is no longer version {wanted}", error);
+        }
+
         try
         {
             long whole = WholeLength(response, request, range);
