@@ -136,11 +136,23 @@ internal sealed partial class MetadataCache : IDisposable
         return StoreAnswer(key, stat: null, asOf);
     }
 
-    /// <summary>Drops what is known of one key because it is wrong (another version was seen), and the listings that show it.</summary>
-    public void Invalidate(string key)
+    /// <summary>
+    /// Drops what is known of one key because it is wrong (another version was seen), and the listings that show it. Of many readers of one version the
+    /// first does so: what has been learned since stays, and so does a question on its way.
+    /// </summary>
+    /// <param name="stale">The entry that turned out to be wrong.</param>
+    public void Invalidate(StatEntry stale)
     {
+        string key = stale.Key;
         lock (_gate)
         {
+            bool isSuperseded = _stats.TryFind(key, out StatEntry? current) && !ReferenceEquals(current, stale) && !current.IsSameVersion(stale.Stat!);
+            if (isSuperseded || stale.IsContradicted)
+            {
+                return;
+            }
+
+            stale.IsContradicted = true;
             _refreshes.Add(Interlocked.Increment(ref _sequence), key, isPrefix: false);
             _stats.Remove(key);
             _kept?.Forget(key);

@@ -7,15 +7,25 @@ namespace Forebay.Engine.Metadata;
 internal sealed class RefreshLog
 {
     private const int Capacity = 128;
-    private readonly (long Sequence, string Name, bool IsPrefix)[] _ring = new (long, string, bool)[Capacity];
-    private long _written;
+    private readonly List<(long Sequence, string Name, bool IsPrefix)> _log = new(Capacity);
     private long _forgottenUpTo;
 
     public void Add(long sequence, string name, bool isPrefix)
     {
-        ref (long Sequence, string Name, bool IsPrefix) slot = ref _ring[_written++ % Capacity];
-        _forgottenUpTo = slot.Sequence;
-        slot = (sequence, name, isPrefix);
+        // A name that is refreshed again and again must not push the others out: then every question on its way would count as refreshed.
+        int known = _log.FindIndex(entry => entry.IsPrefix == isPrefix && string.Equals(entry.Name, name, StringComparison.Ordinal));
+        if (known < 0 && _log.Count == Capacity)
+        {
+            known = 0;
+            _forgottenUpTo = _log[0].Sequence;
+        }
+
+        if (known >= 0)
+        {
+            _log.RemoveAt(known);
+        }
+
+        _log.Add((sequence, name, isPrefix));
     }
 
     /// <summary>True when what was asked at <paramref name="sequence"/> about <paramref name="key"/> has been refreshed since.</summary>
@@ -35,9 +45,9 @@ internal sealed class RefreshLog
             return true;
         }
 
-        for (long i = _written - 1; i >= 0 && i >= _written - Capacity; i--)
+        for (int i = _log.Count - 1; i >= 0; i--)
         {
-            (long at, string name, bool isPrefix) = _ring[i % Capacity];
+            (long at, string name, bool isPrefix) = _log[i];
             if (at < sequence)
             {
                 return false;

@@ -96,8 +96,7 @@ internal sealed class StatDatabase : IDisposable
             return null;
         }
 
-        byte[] value = found.GetFieldValue<byte[]>(0);
-        return Checksum(key, value) == found.GetInt64(1) ? value : null;
+        return found.GetValue(0) is byte[] value && found.GetValue(1) is long checksum && Checksum(key, value) == checksum ? value : null;
     }
 
     /// <summary>The number of a mount point, given at its first call.</summary>
@@ -108,7 +107,7 @@ internal sealed class StatDatabase : IDisposable
         insert.ExecuteNonQuery();
         using SqliteCommand select = Writing("SELECT id FROM mount WHERE identity = $identity", "$identity");
         select.Parameters[0].Value = identity;
-        return (long)select.ExecuteScalar()!;
+        return Number(select);
     }
 
     /// <summary>Drops what belongs to mount points that are no more.</summary>
@@ -181,7 +180,7 @@ internal sealed class StatDatabase : IDisposable
     {
         using SqliteCommand count = Writing("SELECT count(*) FROM stat WHERE mount = $mount", "$mount");
         count.Parameters[0].Value = mount;
-        return (long)count.ExecuteScalar()!;
+        return Number(count);
     }
 
     /// <summary>Bytes of the database that hold something; its log comes on top.</summary>
@@ -192,7 +191,7 @@ internal sealed class StatDatabase : IDisposable
         long Pragma(string name)
         {
             using SqliteCommand command = Writing($"PRAGMA {name}");
-            return (long)command.ExecuteScalar()!;
+            return Number(command);
         }
     }
 
@@ -206,7 +205,8 @@ internal sealed class StatDatabase : IDisposable
         List<(long Number, string Key)> rows = [];
         while (found.Read())
         {
-            rows.Add((found.GetInt64(0), Encoding.UTF8.GetString(found.GetFieldValue<byte[]>(1))));
+            // What is no key belongs to nothing that is cached.
+            rows.Add((found.GetInt64(0), Encoding.UTF8.GetString(found.GetValue(1) as byte[] ?? [])));
         }
 
         return rows;
@@ -277,6 +277,13 @@ internal sealed class StatDatabase : IDisposable
     private static long Scalar(SqliteConnection connection, string text)
     {
         using SqliteCommand command = Command(connection, text);
-        return (long)command.ExecuteScalar()!;
+        return Number(command);
+    }
+
+    /// <summary>The one number that a command gives; no number is damage that SQLite has not seen.</summary>
+    private static long Number(SqliteCommand command)
+    {
+        const int Corrupt = 11;
+        return command.ExecuteScalar() is long number ? number : throw new SqliteException("A number is missing or is none.", Corrupt);
     }
 }

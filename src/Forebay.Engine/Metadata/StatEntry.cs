@@ -77,6 +77,9 @@ internal sealed class StatEntry
     /// <summary>What <see cref="KeptStats.Keep"/> gave for it; 0 when it is not kept. Guarded by the table's owner.</summary>
     internal long KeptMark { get; set; }
 
+    /// <summary>True once a reader was told that this version is no more. Guarded by the table's owner.</summary>
+    internal bool IsContradicted { get; set; }
+
     /// <summary>Place in the clock of the table; −1 while in none. Guarded by the table's owner.</summary>
     internal int Slot { get; set; } = -1;
 

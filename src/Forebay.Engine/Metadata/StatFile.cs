@@ -322,7 +322,11 @@ internal sealed class StatFile : IDisposable
     private void SetAside()
     {
         Close();
-        File.Move(_path, _path + ".damaged", overwrite: true);
+        if (File.Exists(_path))
+        {
+            File.Move(_path, _path + ".damaged", overwrite: true);
+        }
+
         Remove(_path);
         foreach (KeptStats mount in _mounts)
         {

@@ -255,7 +255,7 @@ internal sealed class ObjectReader : IObjectReader
 
     private ForebayException Overwritten(ForebayException cause)
     {
-        _mount.Metadata.Invalidate(_entry.Key);
+        _mount.Metadata.Invalidate(_entry);
         return cause.Kind == ErrorKind.StaleVersion
             ? cause
             : new ForebayException(ErrorKind.StaleVersion, $"'{_entry.Key}' was removed while it was read.", cause);

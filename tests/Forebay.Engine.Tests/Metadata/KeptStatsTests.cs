@@ -161,11 +161,11 @@ public sealed class KeptStatsTests : IDisposable
         using (Life life = Begin())
         {
             await life.GetAsync("a");
-            await life.GetAsync("b");
+            StatEntry b = await life.GetAsync("b");
             _time.Advance(61);
             _store.Delete("a");
             await life.GetAsync("a");
-            life.Cache.Invalidate("b");
+            life.Cache.Invalidate(b);
         }
 
         _store.Failure = Down;
@@ -343,6 +343,43 @@ public sealed class KeptStatsTests : IDisposable
         _store.Failure = Down;
         using Life next = Begin(Immutable);
         await FailsAsync(next, "a");
+    }
+
+    /// <summary>A damaged row may hold what its column cannot: SQLite does not check what it reads.</summary>
+    [Fact]
+    public async Task ARowWithoutAValueIsNotBelieved()
+    {
+        _store.Put(ScriptedStore.MakeStat("a"));
+        using (Life life = Begin())
+        {
+            await life.GetAsync("a");
+        }
+
+        Run("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', ''); PRAGMA writable_schema = RESET; UPDATE stat SET value = NULL");
+        using Life next = Begin();
+
+        Assert.Null(next.Kept.Find("a", out _));
+        Assert.Null(next.File.Fault);
+    }
+
+    [Fact]
+    public async Task AFileThatIsGoneWhenItsDamageIsFoundIsBegunAnew()
+    {
+        _store.Put(ScriptedStore.MakeStat("a"));
+        using Life life = Begin();
+        await life.GetAsync("a");
+        Assert.True(life.File.Flush());
+        Run("DROP TABLE stat");
+        foreach (string suffix in new[] { "", "-wal", "-shm" })
+        {
+            File.Delete(FilePath + suffix);
+        }
+
+        Assert.Null(life.Kept.Find("a", out _));
+        life.Kept.Keep(ScriptedStore.MakeStat("b", headers: true), 0);
+        SpinWait.SpinUntil(() => life.File.Flush() && Rows() == 1, TimeSpan.FromSeconds(20));
+        Assert.Null(life.File.Fault);
+        Assert.Equal(1, Rows());
     }
 
     [Fact]

@@ -175,7 +175,11 @@ public sealed class ListingCacheTests : IDisposable
                         cache.Refresh(random.Next(10) == 0 ? prefix : key);
                         break;
                     case 1:
-                        cache.Invalidate(key);
+                        if (cache.TryGetStale(key) is { } known)
+                        {
+                            cache.Invalidate(known);
+                        }
+
                         break;
                     case 2:
                         await cache.GetAsync(key, requireHeaders: random.Next(2) == 0, null, _deadline.Token);

@@ -90,6 +90,7 @@ public sealed class ListingModelTests
         foreach (Step change in changes.Steps)
         {
             string key = mountPrefix + (change is Step.Put put ? put.Key : ((Step.Delete)change).Key);
+            StatEntry? known = cache.TryGetStale(key);
             if (change is Step.Put)
             {
                 store.Put(ScriptedStore.MakeStat(key, length: ++version, version: version));
@@ -104,8 +105,11 @@ public sealed class ListingModelTests
                 case 1:
                     cache.Refresh(key);
                     break;
+                case 2 when known is not null:
+                    cache.Invalidate(known);
+                    break;
                 case 2:
-                    cache.Invalidate(key);
+                    cache.Refresh(key);
                     break;
                 case 3:
                     cache.Refresh(key[..(key.LastIndexOf('/') + 1)]);

@@ -229,11 +229,75 @@ public sealed class StatCacheTests : IDisposable
     public async Task AnInvalidatedKeyIsForgottenWhole()
     {
         _store.Put(ScriptedStore.MakeStat("a"));
-        await GetAsync("a");
-        _cache.Invalidate("a");
+        _cache.Invalidate(await GetAsync("a"));
         Assert.Null(_cache.TryGet("a"));
         Assert.Null(_cache.TryGetStale("a"));
         Assert.Equal(0, _cache.CachedStats);
+    }
+
+    /// <summary>All who read an overwritten object find out: what the first of them made the cache learn must not be thrown away by the others.</summary>
+    [Fact]
+    public async Task ManyReadersOfOneOverwrittenVersionForgetItOnce()
+    {
+        _store.Put(ScriptedStore.MakeStat("a", version: 1));
+        StatEntry old = await GetAsync("a");
+        _store.Put(ScriptedStore.MakeStat("a", version: 2));
+        int forgotten = 0;
+        _cache.Forgotten = _ => forgotten++;
+        _store.Hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        _cache.Invalidate(old);
+        Task<StatEntry> asking = GetAsync("a");
+        for (int i = 0; i < 500; i++)
+        {
+            _cache.Invalidate(old);
+        }
+
+        _store.Hold.SetResult();
+        StatEntry fresh = await asking;
+        Assert.Same(fresh, _cache.TryGet("a", requireHeaders: true));
+        _cache.Invalidate(old);
+        Assert.Same(fresh, _cache.TryGet("a", requireHeaders: true));
+        Assert.Equal((2, 1), (_store.Stats, forgotten));
+    }
+
+    /// <summary>The entry may have left a full table while it was read; listings and what is kept still tell of it.</summary>
+    [Fact]
+    public async Task AVersionThatTheTableHasForgottenIsInvalidatedAllTheSame()
+    {
+        using MetadataCache cache = NewCache(new MountPointOptions { Name = "m", Source = "", MaxCachedStats = 1 });
+        StatEntry old = cache.Put(ScriptedStore.MakeStat("a", headers: true));
+        cache.Put(ScriptedStore.MakeStat("b", headers: true));
+        List<string> forgotten = [];
+        cache.Forgotten = forgotten.Add;
+
+        cache.Invalidate(old);
+        cache.Invalidate(old);
+
+        Assert.Equal(["a"], forgotten);
+        await Task.CompletedTask;
+    }
+
+    [Fact]
+    public async Task OneNameThatIsRefreshedWithoutEndDoesNotMakeAllOthersStale()
+    {
+        _store.Put(ScriptedStore.MakeStat("a"));
+        _store.Put(ScriptedStore.MakeStat("c"));
+        _store.Hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        Task<StatEntry> asking = GetAsync("a");
+        Task<StatEntry> refreshed = GetAsync("c");
+        _cache.Refresh("c");
+        for (int i = 0; i < 1_000; i++)
+        {
+            _cache.Refresh("b");
+            _cache.Refresh("b/");
+        }
+
+        _store.Hold.SetResult();
+        await Task.WhenAll(asking, refreshed);
+        Assert.NotNull(_cache.TryGet("a"));
+        Assert.Null(_cache.TryGet("c"));
     }
 
     [Fact]
@@ -244,9 +308,9 @@ public sealed class StatCacheTests : IDisposable
         {
             cache.Put(ScriptedStore.MakeStat($"key{i:D5}", headers: true));
             Assert.NotNull(cache.TryGet("key00000"));
-            if (i % 3 == 0)
+            if (i % 3 == 0 && cache.TryGetStale($"key{i / 2 + 1:D5}") is { } known)
             {
-                cache.Invalidate($"key{i / 2 + 1:D5}");
+                cache.Invalidate(known);
             }
         }
 
