@@ -244,13 +244,19 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
 
         try
         {
-            return new Opening(entry, Fills.Adopt(FillContext, file, read, requestId));
+            if (Fills.Adopt(FillContext, file, read, requestId) is { } fill)
+            {
+                return new Opening(entry, fill);
+            }
         }
         catch
         {
             await read.DisposeAsync();
             throw;
         }
+
+        await read.DisposeAsync();
+        return new Opening(entry, null);
     }
 
     private ForebayException Missing(string key) => new(ErrorKind.NotFound, $"'{key}' does not exist in '{Name}'.");

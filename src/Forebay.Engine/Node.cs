@@ -79,7 +79,7 @@ public sealed class Node : INode, IAsyncDisposable
 
         var fills = new FillTable();
         var buffers = new BufferPool(FillBufferBytes, options.Fill.MaxConcurrentRanges + options.Fill.MaxAheadObjects);
-        var passThrough = new PassThroughBuffers(PassThroughBufferBytes, (int)Math.Clamp(options.MemoryLimitBytes / 8 / PassThroughBufferBytes, 8, 256));
+        var passThrough = new PassThroughBuffers(PassThroughBufferBytes, (int)Math.Clamp(options.MemoryLimitBytes / 8 / PassThroughBufferBytes, 8, 256), time);
         StatFile? statFile = MakeStatFile(cache);
         MountPoint[] mounts = [.. options.MountPoints.Select((mount, i) =>
         {

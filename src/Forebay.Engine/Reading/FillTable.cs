@@ -57,14 +57,22 @@ internal sealed class FillTable : IAsyncDisposable
         return fill;
     }
 
-    /// <summary>Lets a read that was started before its version was known become the fill of its range. The caller has an interest in the result.</summary>
-    internal RangeFill Adopt(FillContext context, CacheFile file, UnderStoreRead read, string? requestId)
+    /// <summary>
+    /// Lets a read that was started before its version was known become the fill of its range. The caller has an interest in the result. Null, and the read
+    /// stays the caller's, when another fill brings some of these pages: two that write one page might write it from two versions.
+    /// </summary>
+    internal RangeFill? Adopt(FillContext context, CacheFile file, UnderStoreRead read, string? requestId)
     {
         RangeFill fill;
         lock (_lock)
         {
             ThrowIfStopped();
             VersionFills version = FillsOf(file.Version.Id);
+            if (version.Fills.Exists(running => ReferenceEquals(running.File, file) && running.IsJoinable && running.Range.Offset < read.Range.End && read.Range.Offset < running.Range.End))
+            {
+                return null;
+            }
+
             fill = new RangeFill(context, file, read.Range, version.WriteTurn, read, requestId, Remove);
             version.Fills.Add(fill);
             fill.Start();

@@ -4,9 +4,12 @@ namespace Forebay.Engine.Reading;
 
 /// <summary>
 /// Reads a version past the cache, where nothing can be stored: a few ranges ahead of the reader, each in a buffer of its own, in order. The
-/// first range always gets a buffer; more only while the node's budget has some left.
+/// first range waits for a buffer; more are only read ahead while the node's budget and the source's slots have some left.
 /// </summary>
-/// <remarks>Not thread-safe, as the reader that owns it. Disposing stops what is under way; buffers go back when their reads have ended.</remarks>
+/// <remarks>
+/// Not thread-safe, as the reader that owns it; between two reads the budget may take what it holds (<see cref="PassThroughBuffers"/>), which is then
+/// read again. A buffer goes back when its last byte was copied. Disposing stops what is under way; buffers go back when their reads have ended.
+/// </remarks>
 internal sealed class PassThrough : IDisposable
 {
     private const int MostAhead = 8;
@@ -16,7 +19,8 @@ internal sealed class PassThrough : IDisposable
     private readonly string? _requestId;
     private readonly long _wantedEnd;
     private readonly CancellationTokenSource _cancellation = new();
-    private readonly Queue<Slot> _slots = new();
+    private readonly LinkedListNode<PassThrough> _place;
+    private Queue<Slot> _slots = new();
     private long _frontier = -1;
 
     internal PassThrough(FillContext context, PassThroughBuffers buffers, ObjectVersion version, long wantedEnd, string? requestId)
@@ -26,32 +30,72 @@ internal sealed class PassThrough : IDisposable
         _version = version;
         _wantedEnd = wantedEnd;
         _requestId = requestId;
+        _place = new LinkedListNode<PassThrough>(this);
     }
+
+    /// <summary>Place among the idle ones of the budget; owned by it.</summary>
+    internal LinkedListNode<PassThrough> Place => _place;
+
+    /// <summary>Timestamp of the end of the last read; owned by the budget.</summary>
+    internal long IdleSince { get; set; }
+
+    internal bool HoldsBuffers => _slots.Count > 0;
 
     /// <summary>Copies the next bytes.</summary>
     /// <returns>Bytes copied, 0 only at the end of the object.</returns>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.Throttled"/>: no buffer came free; others as for reading.</exception>
     internal async ValueTask<int> ReadAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
-        while (true)
+        _buffers.BeginRead(this);
+        try
         {
             Slot slot = await SlotAtAsync(offset, destination.Length, cancellationToken);
             int filled = await slot.WaitAsync(offset, cancellationToken);
             int start = (int)(offset - slot.Range.Offset);
-            if (filled > start)
+            int count = Math.Min(destination.Length, filled - start);
+            if (count <= 0)
             {
-                int count = Math.Min(destination.Length, filled - start);
-                slot.Buffer.AsMemory(start, count).CopyTo(destination);
-                return count;
+                return 0;
             }
 
-            return 0;
+            slot.Buffer.AsMemory(start, count).CopyTo(destination);
+            if (offset + count == slot.Range.End)
+            {
+                _slots.Dequeue().Abandon();
+            }
+
+            return count;
+        }
+        catch (ForebayException)
+        {
+            // The error is that of this read; the next one asks again.
+            Abandon(TakeSlots());
+            throw;
+        }
+        finally
+        {
+            _buffers.EndRead(this);
         }
     }
 
     public void Dispose()
     {
+        _buffers.BeginRead(this);
         _cancellation.Cancel();
-        while (_slots.TryDequeue(out Slot? slot))
+        Abandon(TakeSlots());
+    }
+
+    /// <summary>Takes all that is held, for <see cref="Abandon"/>. Only by the reader, or by the budget while it is idle.</summary>
+    internal Queue<Slot> TakeSlots()
+    {
+        Queue<Slot> taken = _slots;
+        _slots = new Queue<Slot>();
+        return taken;
+    }
+
+    internal static void Abandon(Queue<Slot> slots)
+    {
+        foreach (Slot slot in slots)
         {
             slot.Abandon();
         }
@@ -80,7 +124,7 @@ internal sealed class PassThrough : IDisposable
 
     private void StartAhead()
     {
-        while (_slots.Count < MostAhead && _frontier < _wantedEnd && _buffers.TryTake())
+        while (_slots.Count < MostAhead && _frontier < _wantedEnd && _context.HasFreeSlots && _buffers.TryTake())
         {
             Start(_wantedEnd);
         }
@@ -97,7 +141,7 @@ internal sealed class PassThrough : IDisposable
 
     /// <summary>One range in one buffer. The buffer goes back when both the stream has ended and the reader has left it.</summary>
 #pragma warning disable CA1001 // As for RangeFill.
-    private sealed class Slot(FillContext context, PassThroughBuffers buffers, ObjectVersion version, ByteRange range, string? requestId)
+    internal sealed class Slot(FillContext context, PassThroughBuffers buffers, ObjectVersion version, ByteRange range, string? requestId)
 #pragma warning restore CA1001
     {
         private readonly Lock _lock = new();
@@ -165,12 +209,14 @@ internal sealed class PassThrough : IDisposable
             int position = 0;
             int failures = 0;
             bool isStreaming = false;
+            TimeSpan? retryAfter = null;
             while (position < Range.Length)
             {
                 int before = position;
+                isStreaming = false;
+                await context.Slots.WaitAsync(cancellationToken);
                 try
                 {
-                    isStreaming = false;
                     UnderStoreRead read = await context.Store.ReadAsync(version.Key, ByteRange.FromBounds(Range.Offset + position, Range.End), version.Token, requestId, cancellationToken);
                     isStreaming = true;
                     await using (read)
@@ -197,7 +243,16 @@ internal sealed class PassThrough : IDisposable
                         throw;
                     }
 
-                    await Task.Delay(context.Backoff.DelayAfter(failures, e.RetryAfter), context.Time, cancellationToken);
+                    retryAfter = e.RetryAfter;
+                }
+                finally
+                {
+                    context.Slots.Release();
+                }
+
+                if (position < Range.Length)
+                {
+                    await Task.Delay(context.Backoff.DelayAfter(failures, retryAfter), context.Time, cancellationToken);
                 }
             }
         }
@@ -253,18 +308,32 @@ internal sealed class PassThrough : IDisposable
     }
 }
 
-/// <summary>The node's budget of buffers for reading past the cache. Thread-safe.</summary>
-internal sealed class PassThroughBuffers(int bufferBytes, int count) : IDisposable
+/// <summary>The node's budget of buffers for reading past the cache, and the readers that hold some of it without reading. Thread-safe.</summary>
+/// <remarks>
+/// Whoever waits takes from readers that have been idle for <see cref="MostIdle"/>, the longest idle first: an open file that nobody reads and a client that
+/// does not take its bytes must not keep others out. Lock: <c>_lock</c>, nothing is called under it but <see cref="PassThrough.TakeSlots"/>.
+/// </remarks>
+internal sealed class PassThroughBuffers(int bufferBytes, int count, TimeProvider time) : IDisposable
 {
+    /// <summary>After which a reader's buffers may be taken.</summary>
+    internal static readonly TimeSpan MostIdle = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longest wait for a buffer.</summary>
+    internal static readonly TimeSpan MostWait = TimeSpan.FromSeconds(20);
+
     private readonly BufferPool _pool = new(bufferBytes, Math.Min(count, 8));
     private readonly SemaphoreSlim _budget = new(count, count);
+    private readonly Lock _lock = new();
+    private readonly LinkedList<PassThrough> _idle = new();
 
     internal int BufferBytes => _pool.BufferBytes;
 
     internal int Outstanding => _pool.Outstanding;
 
     /// <summary>Waits until a buffer may be taken.</summary>
-    internal Task WaitAsync(CancellationToken cancellationToken) => _budget.WaitAsync(cancellationToken);
+    /// <exception cref="ForebayException"><see cref="ErrorKind.Throttled"/>: none came free.</exception>
+    internal ValueTask WaitAsync(CancellationToken cancellationToken)
+        => _budget.Wait(0, CancellationToken.None) ? default : WaitLongAsync(cancellationToken);
 
     /// <summary>True when a buffer may be taken now. Reading ahead leaves half of the budget to first ranges, so that slow readers do not keep others out.</summary>
     internal bool TryTake() => _budget.CurrentCount > count / 2 && _budget.Wait(0);
@@ -278,5 +347,94 @@ internal sealed class PassThroughBuffers(int bufferBytes, int count) : IDisposab
         _budget.Release();
     }
 
+    /// <summary>From here on nothing is taken from a reader.</summary>
+    internal void BeginRead(PassThrough reader)
+    {
+        lock (_lock)
+        {
+            if (reader.Place.List is not null)
+            {
+                _idle.Remove(reader.Place);
+            }
+        }
+    }
+
+    /// <summary>What the reader holds may be taken when it has been idle for long.</summary>
+    internal void EndRead(PassThrough reader)
+    {
+        lock (_lock)
+        {
+            if (reader.HoldsBuffers)
+            {
+                reader.IdleSince = time.GetTimestamp();
+                _idle.AddLast(reader.Place);
+            }
+        }
+    }
+
     public void Dispose() => _budget.Dispose();
+
+    private async ValueTask WaitLongAsync(CancellationToken cancellationToken)
+    {
+        long began = time.GetTimestamp();
+        using CancellationTokenSource enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task turn = _budget.WaitAsync(enough.Token);
+        while (true)
+        {
+            TakeFromIdle();
+            try
+            {
+                await turn.WaitAsync(MostIdle / 4, time, CancellationToken.None);
+                return;
+            }
+            catch (TimeoutException) when (time.GetElapsedTime(began) < MostWait)
+            {
+                // Others may have become idle meanwhile.
+            }
+            catch (TimeoutException)
+            {
+                await enough.CancelAsync();
+                if (await IsGrantedAsync(turn))
+                {
+                    return;
+                }
+
+                throw new ForebayException(
+                    ErrorKind.Throttled,
+                    $"All {count} buffers for reading past the cache have been in use for {MostWait.TotalSeconds:0} s. Try again; if it lasts, raise the memory limit or give the node a cache directory with room.");
+            }
+        }
+    }
+
+    /// <summary>The turn may have come at the moment it was given up.</summary>
+    private static async Task<bool> IsGrantedAsync(Task turn)
+    {
+        try
+        {
+            await turn;
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private void TakeFromIdle()
+    {
+        Queue<PassThrough.Slot> taken;
+        lock (_lock)
+        {
+            if (_idle.First?.Value is not { } longest || time.GetElapsedTime(longest.IdleSince) < MostIdle)
+            {
+                return;
+            }
+
+            _idle.RemoveFirst();
+            taken = longest.TakeSlots();
+        }
+
+        // Outside the lock: a cancelled read may end here and now.
+        PassThrough.Abandon(taken);
+    }
 }

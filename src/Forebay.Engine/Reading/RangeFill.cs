@@ -349,7 +349,7 @@ internal sealed class RangeFill
                     throw new ForebayException(ErrorKind.StaleVersion, $"'{File.Version.Key}' grew while it was read.");
                 }
 
-                writer.CommitProvisional();
+                await CommitProvisionalAsync(writer);
                 Advance(writer.Position);
             }
         }
@@ -368,11 +368,35 @@ internal sealed class RangeFill
         await _writeTurn.WaitAsync(_cancellation.Token);
         try
         {
+            ThrowIfUnwanted();
             writer.Write(bytes.Span);
         }
         finally
         {
             _writeTurn.Release();
+        }
+    }
+
+    private async ValueTask CommitProvisionalAsync(PageWriter writer)
+    {
+        await _writeTurn.WaitAsync(_cancellation.Token);
+        try
+        {
+            ThrowIfUnwanted();
+            writer.CommitProvisional();
+        }
+        finally
+        {
+            _writeTurn.Release();
+        }
+    }
+
+    /// <summary>In the write turn: once nobody wants this fill another one may write its pages, perhaps from another version.</summary>
+    private void ThrowIfUnwanted()
+    {
+        if (!IsJoinable)
+        {
+            throw new OperationCanceledException("Nobody waits for this fill any more.");
         }
     }
 

@@ -49,6 +49,91 @@ public sealed class DegradedReadingTests
         slow.ForEach(reader => reader.Dispose());
     }
 
+    /// <summary>Open files that nobody reads, and clients that do not take their bytes: with 16 buffers they must not keep anybody out.</summary>
+    [Fact]
+    public async Task IdleReadersGiveTheirBuffersToWhoWaits()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time, quotaBytes: null);
+        world.Memory.PutPattern("a", 20 << 20);
+        List<IObjectReader> idle = [];
+        for (int i = 0; i < 40; i++)
+        {
+            IObjectReader reader = await world.OpenAsync("a");
+            idle.Add(reader);
+            await PassingAsync(time, NodeWorld.ReadExactAsync(reader, 0, 1, world.Deadline));
+        }
+
+        foreach (IObjectReader reader in idle)
+        {
+            await PassingAsync(time, NodeWorld.ReadExactAsync(reader, 1, 2 << 20, world.Deadline));
+            reader.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task WhoGetsNoBufferIsToldInTime()
+    {
+        ManualTimeProvider time = new();
+        await using NodeWorld world = new(time, quotaBytes: null);
+        world.Memory.PutPattern("a", 20 << 20);
+        await world.Data.StatAsync("a", null, world.Deadline);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.OnEvery(UnderStoreCall.Read, Fault.StallUntil(release.Task));
+        List<IObjectReader> busy = [];
+        List<Task<long>> reading = [];
+        for (int i = 0; i < 16; i++)
+        {
+            busy.Add(await world.OpenAsync("a", new ByteRange(0, 1 << 20)));
+            reading.Add(NodeWorld.ReadExactAsync(busy[^1], 0, 1, world.Deadline));
+        }
+
+        using IObjectReader late = await world.OpenAsync("a", new ByteRange(0, 1 << 20));
+        ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => PassingAsync(time, NodeWorld.ReadExactAsync(late, 0, 1, world.Deadline)));
+
+        Assert.Equal(ErrorKind.Throttled, error.Kind);
+        release.SetResult();
+        await PassingAsync(time, Task.WhenAll(reading));
+        busy.ForEach(reader => reader.Dispose());
+        await PassingAsync(time, NodeWorld.ReadExactAsync(late, 0, 1, world.Deadline));
+    }
+
+    [Fact]
+    public async Task ReadsPastTheCacheKeepToTheSourcesShareOfRanges()
+    {
+        await using NodeWorld world = new(quotaBytes: null, fill: Fill with { MaxConcurrentRanges = 2 });
+        world.Memory.PutPattern("a", 20 << 20);
+        await world.Data.StatAsync("a", null, world.Deadline);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.OnEvery(UnderStoreCall.Read, Fault.StallUntil(release.Task));
+        List<IObjectReader> readers = [];
+        List<Task<long>> reading = [];
+        for (int i = 0; i < 6; i++)
+        {
+            readers.Add(await world.OpenAsync("a"));
+            reading.Add(NodeWorld.ReadExactAsync(readers[^1], 0, 3 << 20, world.Deadline));
+        }
+
+        Assert.Equal(2, world.Plan.Calls(UnderStoreCall.Read));
+        release.SetResult();
+        await Task.WhenAll(reading);
+        readers.ForEach(reader => reader.Dispose());
+    }
+
+    /// <summary>The error is that of the read that needed the bytes, not of all that come after it.</summary>
+    [Fact]
+    public async Task PastTheCacheAReadAfterAFailedOneAsksAgain()
+    {
+        await using NodeWorld world = new(quotaBytes: null, fill: Fill with { MaxAttempts = 1 });
+        world.Memory.PutPattern("a", 1 << 20);
+        using IObjectReader reader = await world.OpenAsync("a");
+        world.Plan.On(UnderStoreCall.Read, 1, Fault.Fail(ErrorKind.Unavailable));
+
+        await Assert.ThrowsAsync<ForebayException>(() => NodeWorld.ReadExactAsync(reader, 0, 1 << 20, world.Deadline));
+
+        await NodeWorld.ReadExactAsync(reader, 0, 1 << 20, world.Deadline);
+    }
+
     [Fact]
     public async Task PastTheCacheBrokenStreamsAreTakenUpAndOverwritesAreStale()
     {
@@ -237,6 +322,23 @@ public sealed class DegradedReadingTests
         }
 
         Assert.Equal(1, world.Node.GetStatus().Tiers[0].IoErrors);
+    }
+
+    /// <summary>Lets time pass until something has ended.</summary>
+    private static async Task PassingAsync(ManualTimeProvider time, Task ending)
+    {
+        Await(
+            () =>
+            {
+                if (!ending.IsCompleted)
+                {
+                    time.Advance(TimeSpan.FromMilliseconds(50));
+                }
+
+                return ending.IsCompleted;
+            },
+            "it has ended");
+        await ending;
     }
 
     private static void Down(NodeWorld world)

@@ -56,6 +56,23 @@ public sealed class FileReaderTests
         Assert.InRange(world.Memory.BytesRead, 1, 40 * NodeWorld.PageBytes);
     }
 
+    /// <summary>A mount may hold thousands of files open past the cache.</summary>
+    [Fact]
+    public async Task AnOpenFileThatWasReadAtRandomPastTheCacheHoldsNoBuffer()
+    {
+        await using NodeWorld world = new(quotaBytes: null);
+        ObjectStat stat = world.Memory.PutPattern("a", Length);
+        List<IFileReader> open = [];
+        for (int i = 0; i < 100; i++)
+        {
+            open.Add(Open(world, stat));
+            await ReadExactAsync(open[^1], stat, (i * 100_000) + 1, 4096, world.Deadline);
+        }
+
+        NodeWorld.Await(() => world.Node.PassThroughBuffers.Outstanding == 0, "all buffers are back");
+        open.ForEach(reader => reader.Dispose());
+    }
+
     [Fact]
     public async Task BytesThatAreThereAreGivenWithoutAllocating()
     {

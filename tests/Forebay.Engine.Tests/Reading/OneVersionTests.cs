@@ -131,6 +131,34 @@ public sealed class OneVersionTests
         await world.ReadExactAsync("unknown");
     }
 
+    /// <summary>A first read of an unknown object is on its way while somebody asks for its stat and then for its bytes: one of the two is used.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AFirstReadIsNotWrittenBesideAFillOfTheSamePages(bool isProvisional)
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("a", 300_000);
+        TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource second = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.On(UnderStoreCall.Read, 1, new Fault { Until = first.Task, IsProvisional = isProvisional });
+        world.Plan.On(UnderStoreCall.Read, 2, new Fault { AfterBytes = 100_000, ThenUntil = second.Task, IsProvisional = isProvisional });
+        Task<IObjectReader> cold = world.OpenAsync("a", new ByteRange(0, 300_000)).AsTask();
+        Await(() => world.Plan.Calls(UnderStoreCall.Read) == 1, "the first read is on its way");
+        await world.Data.StatAsync("a", null, world.Deadline);
+        using IObjectReader known = await world.OpenAsync("a", new ByteRange(0, 300_000));
+        Task<long> reading = NodeWorld.ReadExactAsync(known, 0, 300_000, world.Deadline);
+        Await(() => world.Plan.Calls(UnderStoreCall.Read) == 2, "the fill is on its way");
+
+        first.SetResult();
+        using IObjectReader late = await cold;
+        second.SetResult();
+        await reading;
+        await NodeWorld.ReadExactAsync(late, 0, 300_000, world.Deadline);
+
+        Assert.Equal(300_000, world.Memory.BytesRead);
+    }
+
     /// <summary>Many wait for the same bytes, some go; who stays gets all of them, and the source is asked once.</summary>
     [Theory]
     [InlineData(1)]
