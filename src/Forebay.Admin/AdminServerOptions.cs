@@ -2,6 +2,7 @@ using System.Net;
 using Forebay.Admin.Authentication;
 using Forebay.Admin.Metrics;
 using Forebay.Engine;
+using Forebay.Engine.Limits;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -36,6 +37,9 @@ public sealed record AdminServerOptions
 
     /// <summary>Further metrics, for instance of the S3 endpoint.</summary>
     public IReadOnlyList<IMetricSource> MetricSources { get; init; } = [];
+
+    /// <summary>Rates that the bytes of objects keep to, as those of the S3 endpoint do; null for unlimited.</summary>
+    public EgressLimits? Egress { get; init; }
 
     /// <summary>The access log of a mount; null where there is none.</summary>
     public IAccessLogSwitch? AccessLog { get; init; }

@@ -1,6 +1,7 @@
 using System.Net;
 using Forebay.Admin.Authentication;
 using Forebay.Admin.Client;
+using Forebay.Engine.Limits;
 using Xunit;
 
 namespace Forebay.Admin.Tests;
@@ -24,6 +25,8 @@ public abstract class AdminFixture : IAsyncLifetime
 
     protected string? NotReady { get; set; }
 
+    protected virtual EgressLimits? Egress => null;
+
     protected static CancellationToken Soon => new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token;
 
     public virtual async Task InitializeAsync()
@@ -38,6 +41,7 @@ public abstract class AdminFixture : IAsyncLifetime
                     new BearerTokenAuthenticator(Token),
                     new SignatureAuthenticator(key => key == AccessKey ? Secret : null, TimeProvider.System),
                 ],
+                Egress = Egress,
                 NotReadyReason = () => NotReady,
                 Endpoints = () => new DataEndpoints("node-1", new Uri("http://0.0.0.0:9000"), "/run/forebay/node.socket"),
             },

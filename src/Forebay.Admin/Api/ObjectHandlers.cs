@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using Forebay.Core;
 using Forebay.Engine;
+using Forebay.Engine.Limits;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
@@ -42,12 +43,19 @@ internal static class ObjectHandlers
 
     private static async Task SendAsync(AdminContext context, IObjectReader reader, ByteRange send, byte[] buffer, int ready)
     {
+        EgressLimits? egress = context.Options.Egress;
+        EgressFlow? flow = egress?.Begin(egress.Connect(), accessKey: null);
         long offset = send.Offset;
         while (offset < send.End)
         {
             if (ready == 0)
             {
                 throw new ForebayException(ErrorKind.Corrupt, $"'{reader.Stat.Key}' ended at byte {offset} of {send.End}.");
+            }
+
+            for (long left = ready; flow is { } paced && left > 0;)
+            {
+                left -= await paced.AcquireAsync(left, context.Aborted);
             }
 
             await context.Http.Response.Body.WriteAsync(buffer.AsMemory(0, ready), context.Aborted);
