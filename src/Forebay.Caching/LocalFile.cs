@@ -132,6 +132,9 @@ internal sealed class TierIOException(string operation, string what, int errno)
 
     /// <summary>True when the disk has no room (also: quota of the file system).</summary>
     internal bool IsNoSpace => Errno is Native.NoSpace or Native.QuotaExceeded;
+
+    /// <summary>True when the process or the machine has no descriptor left.</summary>
+    internal bool IsNoDescriptor => Errno is Native.TooManyOpenFiles or Native.TooManyOpenFilesOfAll;
 }
 
 /// <summary>Inode, size and times of a file; equal ones in the same boot mean that nobody else touched it.</summary>

@@ -18,5 +18,8 @@ internal sealed class OpenFiles(int capacity)
     internal void Opened(CacheFile file) => _clock.Enqueue(file);
 
     /// <summary>Next file to close, or null when there are few enough; the caller decides whether it may go and otherwise gives it back by <see cref="Opened"/>.</summary>
-    internal CacheFile? Next() => IsOverfull && _clock.TryDequeue(out CacheFile? file) ? file : null;
+    internal CacheFile? Next() => IsOverfull ? NextOfAll() : null;
+
+    /// <summary>As <see cref="Next"/>, also when there are few: for when the process has no descriptor left.</summary>
+    internal CacheFile? NextOfAll() => _clock.TryDequeue(out CacheFile? file) ? file : null;
 }

@@ -129,12 +129,12 @@ public sealed class PageCache : IDisposable
             .Where(row => row.Version.UnderStore == store && row.Version.Key.StartsWith(prefix, StringComparison.Ordinal))
             .Select(row => (row.Version, row.StoredBytes, tier.Path)));
 
-    /// <summary>Pins or unpins all keys of a store below a prefix.</summary>
-    public void SetPin(UnderStoreId store, string prefix, bool pinned)
+    /// <summary>Pins or unpins keys of a store, or all below prefixes; reads the whole index once, however many there are.</summary>
+    public void SetPin(UnderStoreId store, IReadOnlyCollection<string> prefixes, bool pinned)
     {
         foreach (Tier tier in _tiers)
         {
-            tier.SetPin(store, prefix, pinned);
+            tier.SetPin(store, prefixes, pinned);
         }
     }
 

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Forebay.Caching;
 
 /// <summary>Keeps the number of loaded and open files within bounds: mostly by maintenance, and by whoever opens when that falls behind.</summary>
@@ -5,6 +7,7 @@ public sealed partial class Tier
 {
     private const int MostClosedPerRound = 4096;
     private const int ClosedPerOpen = 8;
+    private const int ClosedPerShortage = 64;
 
     /// <summary>For maintenance: files in use within the last second are spared.</summary>
     private void CloseIdleFiles()
@@ -26,6 +29,25 @@ public sealed partial class Tier
         while (most-- > 0 && _openFiles.IsFarOverfull && _openFiles.Next() is { } file)
         {
             CloseIfIdle(file, sparesRecent: false);
+        }
+    }
+
+    /// <summary>Opens a cache file; where no descriptor is left (sockets, sources and libraries take theirs from the same number), idle cache files give some.</summary>
+    private SafeFileHandle OpenOrMakeRoom(string path, bool isNew)
+    {
+        try
+        {
+            return LocalFile.Open(path, create: isNew, truncate: isNew);
+        }
+        catch (TierIOException e) when (e.IsNoDescriptor)
+        {
+            int most = ClosedPerShortage;
+            while (most-- > 0 && _openFiles.NextOfAll() is { } file)
+            {
+                CloseIfIdle(file, sparesRecent: false);
+            }
+
+            return LocalFile.Open(path, create: isNew, truncate: isNew);
         }
     }
 

@@ -61,7 +61,9 @@ public sealed partial class Tier
         return granted;
     }
 
-    private void Suspend() => Volatile.Write(ref _suspendedUntil, _time.GetTimestamp() + (_time.TimestampFrequency * SuspendSeconds));
+    private void Suspend() => Suspend(TimeSpan.FromSeconds(SuspendSeconds));
+
+    private void Suspend(TimeSpan time) => Volatile.Write(ref _suspendedUntil, _time.GetTimestamp() + (long)(_time.TimestampFrequency * time.TotalSeconds));
 
     private bool IsSuspended => _time.GetTimestamp() < Volatile.Read(ref _suspendedUntil);
 

@@ -291,12 +291,12 @@ public sealed partial class Tier : IDisposable
         return isHidden ? 0 : size;
     }
 
-    /// <summary>Pins or unpins all versions of the keys below a prefix, now and later, also after a restart.</summary>
-    public void SetPin(UnderStoreId store, string prefix, bool pinned)
+    /// <summary>Pins or unpins all versions of some keys, or of the keys below prefixes (empty or with a trailing slash), now and later, also after a restart.</summary>
+    public void SetPin(UnderStoreId store, IReadOnlyCollection<string> prefixes, bool pinned)
     {
         try
         {
-            _index.SetPin(store.Value, prefix, pinned);
+            _index.SetPins(store.Value, prefixes, pinned);
         }
         catch (SqliteException e)
         {
@@ -306,13 +306,10 @@ public sealed partial class Tier : IDisposable
 
         lock (_lock)
         {
-            if (pinned)
+            Action<string, string> change = pinned ? _pins.Add : _pins.Remove;
+            foreach (string prefix in prefixes)
             {
-                _pins.Add(store.Value, prefix);
-            }
-            else
-            {
-                _pins.Remove(store.Value, prefix);
+                change(store.Value, prefix);
             }
 
             // Loaded files first: what is being filled may have no row yet.
@@ -397,7 +394,7 @@ public sealed partial class Tier : IDisposable
     {
         CloseSomeIfFarTooMany();
         bool isNew = file.Pages.PresentCount == 0;
-        SafeFileHandle handle = LocalFile.Open(_directory.DataPath(file.Version.Id, file.Generation), create: isNew, truncate: isNew);
+        SafeFileHandle handle = OpenOrMakeRoom(_directory.DataPath(file.Version.Id, file.Generation), isNew);
         try
         {
             if (isNew)
@@ -420,6 +417,14 @@ public sealed partial class Tier : IDisposable
 
     internal void ReportFailure(TierIOException error)
     {
+        if (error.IsNoDescriptor)
+        {
+            // It says nothing of the disk: for a moment only, so that readers do not try without end.
+            Suspend(TimeSpan.FromMilliseconds(250));
+            _problem = "all file descriptors are taken: serving through until some are free";
+            return;
+        }
+
         Interlocked.Increment(ref _ioErrors);
         Suspend();
         _problem = error.IsNoSpace

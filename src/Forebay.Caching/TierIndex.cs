@@ -149,7 +149,8 @@ internal sealed class TierIndex : IDisposable
             {
                 while (found.Read())
                 {
-                    extents.Add(new ExtentRow(found.GetInt32(0), found.GetValue(1) as byte[] ?? [], found.GetValue(2) as byte[] ?? []));
+                    // No file has that many extents: what is more is damage, and belongs to none.
+                    extents.Add(new ExtentRow((int)Math.Clamp(found.GetInt64(0), -1, int.MaxValue), found.GetValue(1) as byte[] ?? [], found.GetValue(2) as byte[] ?? []));
                 }
             }
 
@@ -206,15 +207,22 @@ internal sealed class TierIndex : IDisposable
         }
     }
 
-    /// <summary>Adds or removes a pinned prefix.</summary>
-    internal void SetPin(string store, string prefix, bool pinned)
+    /// <summary>Adds or removes pinned prefixes: all of them or, if it fails, none.</summary>
+    internal void SetPins(string store, IReadOnlyCollection<string> prefixes, bool pinned)
     {
         lock (_writing)
         {
+            using SqliteTransaction transaction = _writer.BeginTransaction();
             using SqliteCommand command = Command(_writer, pinned ? "INSERT OR REPLACE INTO pin(store, prefix) VALUES ($store, $prefix)" : "DELETE FROM pin WHERE store = $store AND prefix = $prefix", "$store", "$prefix");
+            command.Transaction = transaction;
             command.Parameters[0].Value = store;
-            command.Parameters[1].Value = prefix;
-            command.ExecuteNonQuery();
+            foreach (string prefix in prefixes)
+            {
+                command.Parameters[1].Value = prefix;
+                command.ExecuteNonQuery();
+            }
+
+            transaction.Commit();
         }
     }
 
@@ -320,7 +328,7 @@ internal sealed class TierIndex : IDisposable
             var row = new ObjectRow(version, r.GetInt32(4), r.GetInt64(5), r.GetInt64(6) != 0, identity, r.GetString(11), r.GetInt64(12), r.GetInt64(13) != 0);
             return row.Generation >= 0 && row.StoredBytes >= 0 ? row : null;
         }
-        catch (Exception e) when (e is InvalidCastException or InvalidOperationException or ArgumentException or OverflowException or FormatException)
+        catch (Exception e) when (IsUnreadable(e))
         {
             return null;
         }
@@ -328,16 +336,27 @@ internal sealed class TierIndex : IDisposable
 
     private static ScannedRow ReadScanned(SqliteDataReader r, VersionId id)
     {
-        for (int column = 1; column < r.FieldCount; column++)
+        var unusable = new ScannedRow(id, "", "", -1, 0, IsWhole: false, 0, IsFrequent: false);
+        try
         {
-            if (r.IsDBNull(column))
+            for (int column = 1; column < r.FieldCount; column++)
             {
-                return new ScannedRow(id, "", "", -1, 0, IsWhole: false, 0, IsFrequent: false);
+                if (r.IsDBNull(column))
+                {
+                    return unusable;
+                }
             }
-        }
 
-        return new ScannedRow(id, r.GetString(1), r.GetString(2), r.GetInt32(3), r.GetInt64(4), r.GetInt64(5) != 0, r.GetInt32(6), r.GetInt64(7) != 0);
+            return new ScannedRow(id, r.GetString(1), r.GetString(2), r.GetInt32(3), r.GetInt64(4), r.GetInt64(5) != 0, r.GetInt32(6), r.GetInt64(7) != 0);
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            return unusable;
+        }
     }
+
+    /// <summary>What the library says of a value that is not of its column's kind: damage that SQLite cannot see.</summary>
+    private static bool IsUnreadable(Exception e) => e is InvalidCastException or InvalidOperationException or ArgumentException or OverflowException or FormatException;
 
     private static SqliteConnection Connect(string path, SqliteOpenMode mode)
     {

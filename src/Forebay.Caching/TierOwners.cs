@@ -124,23 +124,43 @@ public sealed class TierOwners(IReadOnlyList<TierOwner> owners, int maxOpenFiles
     internal int? TtlSecondsOf(int owner) => owner < 0 || owners[owner].Ttl is not TimeSpan ttl ? null : (int)ttl.TotalSeconds;
 }
 
-/// <summary>Pinned prefixes. Guarded by the tier's lock.</summary>
+/// <summary>Pinned keys, and prefixes that end in a slash or are empty. Guarded by the tier's lock.</summary>
 internal sealed class PinSet
 {
-    private readonly HashSet<(string Store, string Prefix)> _pins = [];
+    private readonly Dictionary<string, HashSet<string>> _pins = new(StringComparer.Ordinal);
 
-    internal void Add(string store, string prefix) => _pins.Add((store, prefix));
+    internal void Add(string store, string prefix)
+    {
+        if (!_pins.TryGetValue(store, out HashSet<string>? pins))
+        {
+            pins = new HashSet<string>(StringComparer.Ordinal);
+            _pins.Add(store, pins);
+        }
 
-    internal void Remove(string store, string prefix) => _pins.Remove((store, prefix));
+        pins.Add(prefix);
+    }
+
+    internal void Remove(string store, string prefix) => _pins.GetValueOrDefault(store)?.Remove(prefix);
 
     internal bool Covers(ObjectVersion version) => Covers(version.UnderStore.Value, version.Key);
 
+    /// <summary>However many are pinned: looks for the key and for each directory above it.</summary>
     internal bool Covers(string ofStore, string key)
     {
-        foreach ((string store, string prefix) in _pins)
+        if (!_pins.TryGetValue(ofStore, out HashSet<string>? pins) || pins.Count == 0)
         {
-            if (string.Equals(store, ofStore, StringComparison.Ordinal)
-                && (prefix.Length == 0 || prefix[^1] == '/' ? key.StartsWith(prefix, StringComparison.Ordinal) : string.Equals(key, prefix, StringComparison.Ordinal)))
+            return false;
+        }
+
+        if (pins.Contains("") || pins.Contains(key))
+        {
+            return true;
+        }
+
+        HashSet<string>.AlternateLookup<ReadOnlySpan<char>> prefixes = pins.GetAlternateLookup<ReadOnlySpan<char>>();
+        for (int end = key.IndexOf('/') + 1; end > 0; end = key.IndexOf('/', end) + 1)
+        {
+            if (prefixes.Contains(key.AsSpan(0, end)))
             {
                 return true;
             }

@@ -88,8 +88,11 @@ public sealed class Node : INode, IAsyncDisposable
             return new MountPoint(bounded, stores[i], i, cache, fills, options.Fill, buffers, passThrough, time, kept);
         })];
         statFile?.Start();
-        return new Node(options, cache, mounts, fills, buffers, passThrough, statFile, time);
+        return new Node(options, cache, mounts, fills, buffers, passThrough, statFile, time) { OpenFiles = files };
     }
+
+    /// <summary>How the process's descriptors are shared out. Edges accept no more connections than it says.</summary>
+    public required OpenFileBudget OpenFiles { get; init; }
 
     /// <summary>Buffers of fills; none is out when nothing runs.</summary>
     internal BufferPool FillBuffers { get; }
@@ -180,9 +183,9 @@ public sealed class Node : INode, IAsyncDisposable
 
         if (request.Pin)
         {
-            foreach ((MountPoint mount, string target) in targets)
+            foreach (IGrouping<UnderStoreId, string> store in targets.GroupBy(target => target.Mount.UnderStore, target => target.Target))
             {
-                _cache.SetPin(mount.UnderStore, target, pinned: true);
+                _cache.SetPin(store.Key, [.. store], pinned: true);
             }
         }
 
@@ -218,7 +221,7 @@ public sealed class Node : INode, IAsyncDisposable
         (MountPoint mount, string target) = pinned ? await ResolveTargetAsync(path, cancellationToken) : Unpin(path);
         if (pinned)
         {
-            _cache.SetPin(mount.UnderStore, target, pinned: true);
+            _cache.SetPin(mount.UnderStore, [target], pinned: true);
         }
 
         long objects = 0;
@@ -240,12 +243,7 @@ public sealed class Node : INode, IAsyncDisposable
     {
         (MountPoint mount, NamespacePath parsed) = Resolve(path);
         string target = mount.FullKey(parsed.Key);
-        _cache.SetPin(mount.UnderStore, target, pinned: false);
-        if (!parsed.IsTree)
-        {
-            _cache.SetPin(mount.UnderStore, target + "/", pinned: false);
-        }
-
+        _cache.SetPin(mount.UnderStore, parsed.IsTree ? [target] : [target, target + "/"], pinned: false);
         return (mount, target);
     }
 

@@ -44,12 +44,14 @@ internal static class CompositionRoot
         Task<Node> opening = Task.Run(() => Node.Open(engine, name => plan.Wrap(StoreOf(mounts[name], configuration.Engine.Fill, plan.Time)), plan.Time), cancellationToken);
         S3Options s3Options = S3OptionsOf(configuration);
         Node node = await opening;
+        s3Options = s3Options with { MaxConnections = node.OpenFiles.Connections };
         LimitOptions limits = configuration.Engine.Limits;
         var gate = new RequestGate(limits.MaxConcurrentRequests, limits.MaxQueuedRequests);
+        var egress = new EgressLimits(limits, plan.Time);
         var endpoint = new S3Endpoint(
             s3Options,
             node,
-            new EgressGate(new EgressLimits(limits, plan.Time), configuration.Keys),
+            new EgressGate(egress, configuration.Keys),
             new ConcurrencyGate(gate),
             plan.Time,
             logs.CreateLogger<S3Endpoint>());
@@ -63,6 +65,7 @@ internal static class CompositionRoot
             Address = EndPointOf(configuration.Admin.Address),
             Authenticators = AuthenticatorsOf(configuration, plan.Time),
             MetricSources = [new S3MetricSource(endpoint.Counters, gate), new LendingMetricSource(lending)],
+            Egress = egress,
             NotReadyReason = () => plan.Readiness.IsReady ? null : "the node is starting or draining",
             Time = plan.Time,
             LoggerFactory = logs,
@@ -119,7 +122,6 @@ internal static class CompositionRoot
         Region = configuration.S3.Region,
         AllowAnonymous = configuration.S3.Anonymous,
         VirtualHostDomains = configuration.S3.Domains,
-        MaxConnections = configuration.Engine.Limits.MaxConnections,
         Tls = configuration.S3 is { TlsCertificate: { } certificate, TlsKey: { } key } ? new TlsOptions(certificate, key) : null,
         AccessKeys = [.. configuration.Keys.Select(AccessKeyOf)],
     };

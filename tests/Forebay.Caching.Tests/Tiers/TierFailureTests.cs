@@ -48,6 +48,21 @@ public sealed class TierFailureTests : IDisposable
             "the tier is well again");
     }
 
+    /// <summary>It says nothing of the disk, and passes as soon as somebody closes a socket.</summary>
+    [Fact]
+    public void ALackOfDescriptorsIsOverInAMomentAndNoErrorOfTheDisk()
+    {
+        using Tier tier = Open(_temp["tier"], _time);
+
+        tier.ReportFailure(new TierIOException("open", "a cache file", 24));
+
+        Assert.Null(tier.FindOrCreate(Version("a", PageBytes)));
+        Assert.Contains("descriptors", tier.State, StringComparison.Ordinal);
+        _time.Advance(TimeSpan.FromMilliseconds(300));
+        PutAll(tier, Version("a", PageBytes));
+        Assert.Equal(0, tier.IoErrors);
+    }
+
     [Fact]
     public void AVanishedDirectoryRefusesAfterOneTryAndOpenFilesAreServedOn()
     {

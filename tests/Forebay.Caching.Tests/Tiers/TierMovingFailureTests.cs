@@ -265,7 +265,7 @@ public sealed class TierMovingFailureTests : IDisposable
         ObjectVersion[] versions = harness.Overfill();
         Assert.True(harness.Mover!.Queued > 0);
 
-        harness.Cache.SetPin(Store, "", pinned: true);
+        harness.Cache.SetPin(Store, [""], pinned: true);
         harness.MoveAll();
 
         Assert.All(versions, version => Assert.True(HoldsAll(harness.Fast, version)));

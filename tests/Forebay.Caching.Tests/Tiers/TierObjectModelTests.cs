@@ -99,11 +99,11 @@ public sealed class TierObjectModelTests
                     _tier.MaintainOnce();
                     break;
                 case Kind.Pin:
-                    _tier.SetPin(Store, version.Key, pinned: true);
+                    _tier.SetPin(Store, [version.Key], pinned: true);
                     _pinned.Add(version);
                     break;
                 case Kind.Unpin:
-                    _tier.SetPin(Store, version.Key, pinned: false);
+                    _tier.SetPin(Store, [version.Key], pinned: false);
                     _pinned.Remove(version);
 
                     // More may have been pinned than fit at the last start; maintenance brings the number down.

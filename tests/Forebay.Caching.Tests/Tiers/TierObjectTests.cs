@@ -39,7 +39,7 @@ public sealed class TierObjectTests : IDisposable
     public void WhenAllMustStayNewObjectsAreServedThrough()
     {
         using Tier tier = Open(_temp["tier"], _time, owners: new TierOwners([], maxObjects: 2));
-        tier.SetPin(Store, "pinned", pinned: true);
+        tier.SetPin(Store, ["pinned"], pinned: true);
         PutAll(tier, Version("pinned", PageBytes));
         PutAll(tier, Version("held", PageBytes));
         Assert.Equal(SegmentStatus.Hit, tier.Find(Version("held", PageBytes))!.TryGetSegment(0, 1, out FileSegment segment));

@@ -12,6 +12,31 @@ public sealed class TierRoomTests : IDisposable
 
     public void Dispose() => _temp.Dispose();
 
+    [Theory]
+    [InlineData("a", "a", true)]
+    [InlineData("a", "ab", false)]
+    [InlineData("a", "a/b", false)]
+    [InlineData("a/", "a/b", true)]
+    [InlineData("a/", "a/b/c", true)]
+    [InlineData("a/b/", "a/b/c", true)]
+    [InlineData("a/", "a/", true)]
+    [InlineData("a/", "a", false)]
+    [InlineData("/", "/a", true)]
+    [InlineData("a//", "a//b", true)]
+    [InlineData("", "a/b", true)]
+    public void APinCoversItsKeyOrAllBelowIt(string pinned, string key, bool isCovered)
+    {
+        var pins = new PinSet();
+        pins.Add("store", "zzz");
+        pins.Add("other", "");
+        pins.Add("store", pinned);
+
+        Assert.Equal(isCovered, pins.Covers("store", key));
+
+        pins.Remove("store", pinned);
+        Assert.False(pins.Covers("store", key));
+    }
+
     [Fact]
     public void ManyFillsAtOnceNeverGoOverTheQuota()
     {
@@ -54,7 +79,7 @@ public sealed class TierRoomTests : IDisposable
         using Tier tier = Open(_temp["tier"], _time, 16 << 20);
         ObjectVersion pinned = Version("models/a", 10 * PageBytes);
         ObjectVersion held = Version("held", 10 * PageBytes);
-        tier.SetPin(Store, "models/", pinned: true);
+        tier.SetPin(Store, ["models/"], pinned: true);
         PutAll(tier, pinned);
         PutAll(tier, held);
         Assert.Equal(SegmentStatus.Hit, tier.Find(held)!.TryGetSegment(0, PageBytes, out FileSegment segment));
@@ -73,7 +98,7 @@ public sealed class TierRoomTests : IDisposable
     public void ATierFullOfPinnedObjectsRefusesAndServesOn()
     {
         using Tier tier = Open(_temp["tier"], _time, 16 << 20);
-        tier.SetPin(Store, "", pinned: true);
+        tier.SetPin(Store, [""], pinned: true);
         int stored = 0;
         while (Put(tier, Version($"{stored / 16}", 16 * PageBytes), stored % 16))
         {
@@ -83,7 +108,7 @@ public sealed class TierRoomTests : IDisposable
         Assert.InRange(tier.UsedBytes, 1, 16 << 20);
         Assert.Equal(0, tier.EvictedBytes);
         Assert.True(Holds(tier, Version("0", 16 * PageBytes), 3));
-        tier.SetPin(Store, "", pinned: false);
+        tier.SetPin(Store, [""], pinned: false);
         PutAll(tier, Version("next", 4 * PageBytes));
     }
 
@@ -94,7 +119,7 @@ public sealed class TierRoomTests : IDisposable
         using (Tier tier = Open(_temp["tier"], _time))
         {
             Assert.NotNull(tier.FindOrCreate(version));
-            tier.SetPin(Store, "models/", pinned: true);
+            tier.SetPin(Store, ["models/"], pinned: true);
             PutAll(tier, version);
             Assert.Equal(0, tier.Drop(version.Id, pinnedToo: false, dryRun: false));
         }
@@ -102,7 +127,7 @@ public sealed class TierRoomTests : IDisposable
         using Tier again = Open(_temp["tier"], _time);
         Assert.True(again.IsPinned(version));
         Assert.Equal(0, again.Drop(version.Id, pinnedToo: false, dryRun: false));
-        again.SetPin(Store, "models/", pinned: false);
+        again.SetPin(Store, ["models/"], pinned: false);
         Assert.Equal(4 * PageBytes, again.Drop(version.Id, pinnedToo: false, dryRun: false));
     }
 
