@@ -8,11 +8,8 @@ namespace Forebay.FileSystem;
 internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
 {
     private const int LinesPerSecond = 10;
-    private readonly Lock _lock = new();
+    private readonly LineBudget _budget = new(time, LinesPerSecond);
     private long _count;
-    private long _second;
-    private int _lines;
-    private long _suppressed;
 
     /// <summary>Failures that are ours or the source's.</summary>
     internal long Count => Interlocked.Read(ref _count);
@@ -40,7 +37,11 @@ internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
                 return ErrnoMap.Of(known.Kind);
             default:
                 Interlocked.Increment(ref _count);
-                FileSystemLog.Broken(logger, operation, path, error);
+                if (MayLog())
+                {
+                    FileSystemLog.Broken(logger, operation, path, error);
+                }
+
                 return Errno.EIO;
         }
     }
@@ -48,30 +49,20 @@ internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
     private void Warn(string operation, string path, int errno, string reason)
     {
         Interlocked.Increment(ref _count);
-        long suppressed = 0;
-        lock (_lock)
+        if (MayLog())
         {
-            long second = time.GetTimestamp() / time.TimestampFrequency;
-            if (second != _second)
-            {
-                _second = second;
-                _lines = 0;
-                suppressed = _suppressed;
-                _suppressed = 0;
-            }
-
-            if (++_lines > LinesPerSecond)
-            {
-                _suppressed++;
-                return;
-            }
+            FileSystemLog.Failed(logger, operation, path, errno, reason);
         }
+    }
 
+    private bool MayLog()
+    {
+        bool may = _budget.TryTake(out long suppressed);
         if (suppressed > 0)
         {
             FileSystemLog.MoreFailed(logger, suppressed);
         }
 
-        FileSystemLog.Failed(logger, operation, path, errno, reason);
+        return may;
     }
 }

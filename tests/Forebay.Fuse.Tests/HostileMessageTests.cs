@@ -83,6 +83,19 @@ public sealed partial class HostileMessageTests(ITestOutputHelper output) : IDis
         Assert.Equal(-Errno.EINVAL, BitConverter.ToInt32(Assert.Single(_sink.Messages), 4));
     }
 
+    /// <summary>Of any program; too long for the file system, not for the protocol.</summary>
+    [Theory]
+    [InlineData(1025, true)]
+    [InlineData(4095, true)]
+    [InlineData(4096, false)]
+    public void TheLongestNamesOfTheKernelAreTheFileSystemsToRefuse(int length, bool isHandedOn)
+    {
+        Dispatcher.Dispatch(FakeKernel.Message(FuseOpcode.Lookup, 2, 1, [.. Enumerable.Repeat((byte)'n', length), 0]));
+
+        Assert.Equal(isHandedOn ? 1 : 0, _fileSystem.Calls.Count);
+        Assert.Equal(isHandedOn ? 0 : 1, _observer.Faults.Count);
+    }
+
     [Theory]
     [InlineData(0x10000000U)]
     [InlineData(uint.MaxValue)]

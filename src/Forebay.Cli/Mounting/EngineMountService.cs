@@ -4,6 +4,7 @@ using Forebay.Cli.Serve;
 using Forebay.Core;
 using Forebay.DataPlane;
 using Forebay.Engine;
+using Forebay.Engine.Options;
 using Forebay.FileSystem;
 using Forebay.Fuse;
 using Forebay.Mounting;
@@ -29,6 +30,8 @@ internal sealed class EngineMountService : MountService
     /// <summary>A successor answers the kernel first; commands wait this much longer.</summary>
     private static readonly TimeSpan ControlDelay = TimeSpan.FromMilliseconds(500);
 
+    private static readonly TimeSpan AccessLogPatience = TimeSpan.FromSeconds(1);
+
     private readonly MountDescription _description;
     private readonly SharedMemory _memory;
     private readonly TimeProvider _time = TimeProvider.System;
@@ -42,6 +45,7 @@ internal sealed class EngineMountService : MountService
     private AdminServer? _control;
     private MountAccessLog? _accessLog;
     private TimeSpan _requestTimeout;
+    private bool _hasCache = true;
 
     /// <summary>Takes a mount on; nothing is opened yet.</summary>
     public EngineMountService(MountDescription description, SafeFileHandle memory)
@@ -76,13 +80,16 @@ internal sealed class EngineMountService : MountService
             throw new ForebayException(ErrorKind.NotFound, $"{root} is not there, or is no directory: look at the path, or mount the share first.");
         }
 
-        IUnderStore store = CompositionRoot.StoreOf(plan.Mount, plan.Engine.Fill, _time);
         if (checkSource)
         {
-            store = new EarlyListing(store, new ListQuery(plan.Mount.Engine.Prefix, "/", After: null, FirstPageEntries));
+            IUnderStore store = new EarlyListing(StoreOf(plan.Engine), new ListQuery(plan.Mount.Engine.Prefix, "/", After: null, FirstPageEntries));
+            _node = Node.Open(plan.Engine, _ => store, _time);
+        }
+        else
+        {
+            (_node, _hasCache) = await SuccessorNode.OpenAsync(plan.Engine, options => Node.Open(options, _ => StoreOf(options), _time), _logs.Value.CreateLogger<EngineMountService>(), _time);
         }
 
-        _node = Node.Open(plan.Engine, _ => store, _time);
         _borrower = BorrowerOf(plan);
         _borrower?.Start();
         return checkSource ? await CheckSourceAsync(plan, _node, cancellationToken) : null;
@@ -104,15 +111,16 @@ internal sealed class EngineMountService : MountService
             Threads = plan.Options.Threads,
             SpinTime = TimeSpan.FromMicroseconds(plan.Options.SpinMicroseconds),
             Connection = new FuseConnectionOptions { Passthrough = plan.Options.Passthrough, ExplicitInvalidation = true },
-            Observer = new SessionObserver(log, answered, _files),
+            Observer = new SessionObserver(log, answered, _files, _time),
         };
-        BeginAccessLog(plan, log);
+        await BeginAccessLogAsync(plan, log);
         _session = new FuseSession(fuse, _files, options, negotiated);
         _files.Attach(fuse, _session.Notifier);
         _session.Start();
         FuseConnection agreed = await _session.Negotiated;
         // The kernel agrees in general; the process may lack the right, and a cache directory may lie on a stacked file system.
-        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough && (_borrower is not null || plan.Engine.Tiers.Any(tier => fuse.TakesFilesLike(tier.MarkerPath)));
+        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough
+            && (_borrower is not null || (_hasCache && plan.Engine.Tiers.Any(tier => fuse.TakesFilesLike(tier.MarkerPath))));
         MountServiceLog.Serving(log, _description.Source, _description.Directory, agreed.Minor, passthrough);
         _ = Task.Run(() => StartControlAsync(log, negotiated is null ? TimeSpan.Zero : ControlDelay));
         return new MountServing(agreed.ToBytes(), passthrough);
@@ -194,6 +202,8 @@ internal sealed class EngineMountService : MountService
             _time,
             _logs.Value.CreateLogger<FileBorrower>());
 
+    private IUnderStore StoreOf(NodeOptions options) => CompositionRoot.StoreOf(_plan.Value.Mount, options.Fill, _time);
+
     private MountPlan MakePlan()
     {
         MountOptions options = MountOptionParser.Parse(_description.Options, ignoreUnknown: true).Options;
@@ -201,16 +211,17 @@ internal sealed class EngineMountService : MountService
             ?? throw new ForebayException(ErrorKind.InvalidArgument, string.Join(' ', faults));
     }
 
-    private void BeginAccessLog(MountPlan plan, ILogger log)
+    private async Task BeginAccessLogAsync(MountPlan plan, ILogger log)
     {
         MountRegistry registry = new(_description.RuntimeDirectory);
         string id = MountRegistry.IdOf(_description.Directory);
         _accessLog = new MountAccessLog(_files!.AccessLog, registry.FileOf(id, "access"), registry.FileOf(id, "access.log"));
         try
         {
-            _accessLog.Begin(plan.Options.AccessLogFile);
+            // Its disk may hang: callers are answered without it then.
+            await Task.Run(() => _accessLog.Begin(plan.Options.AccessLogFile)).WaitAsync(AccessLogPatience, _time);
         }
-        catch (Exception e) when (e is ForebayException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is ForebayException or IOException or UnauthorizedAccessException or TimeoutException)
         {
             // A log that cannot be written must not cost the mount.
             MountServiceLog.NoAccessLog(log, e.Message);
@@ -224,8 +235,12 @@ internal sealed class EngineMountService : MountService
         {
             await Task.Delay(delay, _time, _ending.Token);
             MountMetricSource figures = new(_plan.Value.Name, _session!.Statistics, () => _session.OpenRequests, _files!.GetStatus);
+
+            // Made under another name: a worker that ends removes what it made, and by then another mount's socket may be there.
+            string partial = path + ".new";
             _control = await AdminServer.StartAsync(
-                new AdminServerOptions { Node = _node!, SocketPath = path, AllowAnonymous = true, MetricSources = [figures], AccessLog = _accessLog, Time = _time, LoggerFactory = _logs.Value }, _ending.Token);
+                new AdminServerOptions { Node = _node!, SocketPath = partial, AllowAnonymous = true, MetricSources = [figures], AccessLog = _accessLog, Time = _time, LoggerFactory = _logs.Value }, _ending.Token);
+            File.Move(partial, path, overwrite: true);
         }
         catch (OperationCanceledException)
         {
@@ -246,8 +261,9 @@ internal sealed class EngineMountService : MountService
     };
 
     /// <summary>Logs faults and, when that is switched on, requests; tells once that one was answered.</summary>
-    private sealed class SessionObserver(ILogger log, Action answered, MountedFileSystem files) : FuseObserver
+    private sealed class SessionObserver(ILogger log, Action answered, MountedFileSystem files, TimeProvider time) : FuseObserver
     {
+        private readonly LineBudget _faults = new(time, linesPerSecond: 10);
         private int _told;
 
         public override void Completed(in FuseCompletion completion)
@@ -259,6 +275,18 @@ internal sealed class EngineMountService : MountService
             }
         }
 
-        public override void Faulted(FuseFault fault) => MountServiceLog.Faulted(log, fault.Error, fault.Kind, fault.What);
+        public override void Faulted(FuseFault fault)
+        {
+            bool may = _faults.TryTake(out long suppressed);
+            if (suppressed > 0)
+            {
+                MountServiceLog.MoreFaults(log, suppressed);
+            }
+
+            if (may)
+            {
+                MountServiceLog.Faulted(log, fault.Error, fault.Kind, fault.What);
+            }
+        }
     }
 }

@@ -20,4 +20,10 @@ internal static partial class MountServiceLog
 
     [LoggerMessage(EventId = 4004, Level = LogLevel.Warning, Message = "the access log stays off: {Why}")]
     public static partial void NoAccessLog(ILogger log, string why);
+
+    [LoggerMessage(EventId = 4005, Level = LogLevel.Warning, Message = "{Suppressed} more faults of that second are not told")]
+    public static partial void MoreFaults(ILogger log, long suppressed);
+
+    [LoggerMessage(EventId = 4006, Level = LogLevel.Warning, Message = "the cache directory cannot be used: this worker serves from the source, without cache. {Why} \"forebay mount --upgrade\" starts a worker that tries again.")]
+    public static partial void NoCache(ILogger log, string why);
 }

@@ -6,6 +6,9 @@ namespace Forebay.Fuse;
 /// <summary>Takes the arguments of a request one after another. Every method answers false, and takes nothing, when the bytes are not there.</summary>
 internal ref struct FuseMessageReader(ReadOnlySpan<byte> body, ulong nodeId)
 {
+    /// <summary>Older kernels send at most 1,024; what a file system has no room for it refuses itself, with ENAMETOOLONG.</summary>
+    private const int MostNameBytes = 4095;
+
     private ReadOnlySpan<byte> _rest = body;
 
     /// <summary>Inode of the message's header.</summary>
@@ -34,8 +37,8 @@ internal ref struct FuseMessageReader(ReadOnlySpan<byte> body, ulong nodeId)
         where T : unmanaged
         => TryTake(out value) && IsAtEnd;
 
-    /// <summary>A name with its NUL: 1–1,024 bytes, no '/'. "." and ".." are names.</summary>
-    internal bool TryTakeName(out ReadOnlySpan<byte> name) => TryTakeText(out name) && name.Length <= 1024 && !name.Contains((byte)'/');
+    /// <summary>A name with its NUL: 1–4,095 bytes, no '/'. "." and ".." are names.</summary>
+    internal bool TryTakeName(out ReadOnlySpan<byte> name) => TryTakeText(out name) && name.Length <= MostNameBytes && !name.Contains((byte)'/');
 
     /// <summary>Text with its NUL, not empty.</summary>
     internal bool TryTakeText(out ReadOnlySpan<byte> text)
