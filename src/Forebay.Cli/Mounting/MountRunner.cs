@@ -77,7 +77,9 @@ internal static class MountRunner
 
         try
         {
-            return Launch(Describe(request, plan), request.Foreground, output, error);
+            MountDescription description = Describe(request, plan);
+            OwnPaths.Check(plan, description);
+            return Launch(description, request.Foreground, output, error);
         }
         catch (ForebayException e)
         {

@@ -13,7 +13,7 @@ internal static class UnmountRunner
     /// <summary>Unmounts; gives the exit code.</summary>
     public static int Run(string directory, bool lazy, bool force, TextWriter output, TextWriter error)
     {
-        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        string path = FuseMount.Resolve(directory);
         RegisteredMount? mount = new MountRegistry(MountRegistry.DirectoryOf(Environment.GetEnvironmentVariable)).Find(path);
         try
         {

@@ -1,4 +1,5 @@
 using Forebay.Core;
+using Forebay.Fuse;
 using Forebay.Mounting.Launching;
 using Forebay.Mounting.Registry;
 
@@ -10,7 +11,7 @@ internal static class UpgradeRunner
     /// <summary>Upgrades; gives the exit code.</summary>
     public static int Run(string directory, TextWriter output, TextWriter error)
     {
-        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        string path = FuseMount.Resolve(directory);
         MountRegistry registry = new(MountRegistry.DirectoryOf(Environment.GetEnvironmentVariable));
         if (registry.Find(path) is not { } mount)
         {

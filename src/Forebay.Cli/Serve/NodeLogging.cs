@@ -18,7 +18,13 @@ internal static class NodeLogging
             _ => LogLevel.Error,
         });
         builder.AddFilter("Microsoft", LogLevel.Warning);
-        builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.Configure<ConsoleLoggerOptions>(options =>
+        {
+            options.LogToStandardErrorThreshold = LogLevel.Trace;
+
+            // A terminal that is halted, or a pipe that nobody reads, must not hold up who logs: lines are dropped, and told.
+            options.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        });
         if (log.Format == LogFormat.Json)
         {
             builder.AddJsonConsole(options => options.UseUtcTimestamp = true);

@@ -79,7 +79,7 @@ public static class FuseMount
     public static void Unmount(string directory, FuseUnmountMode mode)
     {
         ArgumentNullException.ThrowIfNull(directory);
-        string path = RealPath(directory) ?? Path.GetFullPath(directory);
+        string path = Resolve(directory);
         if (MountEntry.Find(path) is null)
         {
             throw new ForebayException(ErrorKind.NotFound, $"Nothing is mounted at {path}.");
@@ -135,7 +135,7 @@ public static class FuseMount
     public static string CheckDirectory(string directory)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
-        string path = RealPath(directory) ?? throw Unreachable(Marshal.GetLastPInvokeError(), Path.GetFullPath(directory));
+        string path = Resolve(directory);
 
         // Before any stat: on a mount that nobody serves it would never return, and mounting over one would not either.
         if (MountEntry.Find(path) is { } entry)
@@ -145,7 +145,36 @@ public static class FuseMount
                 : $"{path} is a mount point already ({entry.Type}, {entry.Source}): choose another directory.");
         }
 
+        if (RealPath(path) is null)
+        {
+            throw Unreachable(Marshal.GetLastPInvokeError(), path);
+        }
+
         return Directory.Exists(path) ? path : throw new ForebayException(ErrorKind.InvalidArgument, $"{path} is not a directory: a file system is mounted on a directory.");
+    }
+
+    /// <summary>A path as the kernel names it: absolute, without links, as far as it is there. A mount point that is named so is not touched: nobody may serve it.</summary>
+    public static string Resolve(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (MountEntry.Find(full) is not null)
+        {
+            return full;
+        }
+
+        string rest = "";
+        for (string? there = full; there is not null; there = Path.GetDirectoryName(there))
+        {
+            if (RealPath(there) is { } real)
+            {
+                return Path.TrimEndingDirectorySeparator(Path.Combine(real, rest));
+            }
+
+            rest = Path.Combine(Path.GetFileName(there), rest);
+        }
+
+        return full;
     }
 
     /// <summary>Commas and backslashes would end the option.</summary>

@@ -17,6 +17,9 @@ public sealed record MountEntry(int Id, int ParentId, int Major, int Minor, stri
 {
     private const string MountInfoPath = "/proc/self/mountinfo";
 
+    /// <summary>Number of the file system; no other one has it as long as this one is there.</summary>
+    public (int Major, int Minor) Device => (Major, Minor);
+
     /// <summary>True for any FUSE mount.</summary>
     public bool IsFuse => Type is "fuse" or "fuseblk" || Type.StartsWith("fuse.", StringComparison.Ordinal);
 
