@@ -7,10 +7,12 @@ using Microsoft.Win32.SafeHandles;
 namespace Forebay.Mounting;
 
 /// <summary>The kernel itself.</summary>
-internal sealed unsafe class FuseKernelMount : IKernelMount
+internal sealed unsafe class FuseKernelMount : IKernelMount, IDisposable
 {
     /// <summary>INIT can only lower what the kernel begins with, 128 KiB; with this it reads 1 MiB at once.</summary>
     private const int ReadAheadKibibytes = 1024;
+
+    private SafeFileHandle? _table;
 
     public SafeFileHandle Mount(MountDescription description, MountOptions options)
     {
@@ -50,6 +52,24 @@ internal sealed unsafe class FuseKernelMount : IKernelMount
             return false;
         }
     }
+
+    public IReadOnlyList<MountEntry> MountsAt(string directory)
+        => [.. MountEntry.ReadAll().Where(entry => string.Equals(entry.Directory, directory, StringComparison.Ordinal))];
+
+    public bool MountsChanged()
+    {
+        if (_table is null)
+        {
+            _table = new SafeFileHandle(Native.Open("/proc/self/mountinfo", Native.OpenCloseOnExec, 0), ownsHandle: true);
+            return true;
+        }
+
+        // The kernel notes for each open table what its reader has been told.
+        Native.PollEntry entry = new() { Descriptor = (int)_table.DangerousGetHandle(), Events = Native.PollPriority };
+        return _table.IsInvalid || Native.Poll(&entry, 1, 0) != 0;
+    }
+
+    public void Dispose() => _table?.Dispose();
 
     public bool IsGone(SafeFileHandle device)
     {

@@ -1,4 +1,5 @@
 using Forebay.Core;
+using Forebay.Fuse;
 using Forebay.Mounting.Options;
 using Microsoft.Win32.SafeHandles;
 
@@ -30,6 +31,13 @@ internal interface IKernelMount
     /// <summary>Ends a mount.</summary>
     /// <returns>False when it is in use and the mode does not allow that.</returns>
     bool Unmount(string directory, UnmountMode mode);
+
+    /// <summary>What is mounted at exactly this directory, lower ones first. Reads no path of the mount.</summary>
+    /// <exception cref="IOException">The table of mounts cannot be read.</exception>
+    IReadOnlyList<MountEntry> MountsAt(string directory);
+
+    /// <summary>True when the table of mounts may have changed since this was last asked. Does not wait.</summary>
+    bool MountsChanged();
 
     /// <summary>True when the kernel has ended the connection of a device. Does not wait.</summary>
     bool IsGone(SafeFileHandle device);

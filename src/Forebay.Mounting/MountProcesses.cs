@@ -21,7 +21,9 @@ public static class MountProcesses
     /// <returns>Exit code of the process.</returns>
     public static int RunHolder()
     {
-        using Holder holder = new(new FuseKernelMount(), TimeProvider.System, Console.Error);
+        using FuseKernelMount kernel = new();
+        using StandardError error = new(descriptor: 2);
+        using Holder holder = new(kernel, TimeProvider.System, error);
         PosixSignalRegistration[] signals = Catch(holder.RequestUnmount);
         try
         {

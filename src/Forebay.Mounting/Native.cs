@@ -18,6 +18,8 @@ internal static unsafe partial class Native
     internal const int MessageTruncated = 0x20;
     internal const int ControlTruncated = 0x8;
     internal const short PollIn = 1;
+    internal const short PollPriority = 2;
+    internal const short PollOut = 4;
     internal const short PollError = 8;
     internal const short PollHangUp = 16;
     internal const int Interrupted = 4;
@@ -96,6 +98,9 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    internal static partial nint Write(int descriptor, byte* bytes, nuint count);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     internal static partial int FileLock(SafeFileHandle file, int operation);

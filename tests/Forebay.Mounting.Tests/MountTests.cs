@@ -279,6 +279,88 @@ public sealed class MountTests(ITestOutputHelper output)
         Assert.False(mount.IsMounted);
     }
 
+    [MountFact]
+    public async Task ALostRuntimeDirectoryCostsNothingOfTheMount()
+    {
+        using TestMount mount = new TestMount().Mounted();
+        RegisteredMount before = mount.Entry;
+        await AssertReadsAsync(mount);
+        string run = mount.Registry.Directory;
+        Directory.Delete(run, recursive: true);
+        await File.WriteAllTextAsync(run, "in the way");
+
+        TestMount.Signal(before.WorkerPid, 9);
+        await AssertReadsAsync(mount);
+        TestMount.Signal(before.HolderPid, 9);
+        await mount.UntilAsync("another holder runs", () => Processes(mount, MountProcesses.HolderVerb) is [var holder] && holder != before.HolderPid);
+        await mount.UntilAsync("another worker stands by", () => Processes(mount, MountProcesses.WorkerVerb).Length == 2);
+        await AssertReadsAsync(mount);
+
+        File.Delete(run);
+        await mount.UntilAsync("the mount is registered again", () => mount.Registry.Find(mount.MountPoint) is not null);
+        Assert.Equal([mount.Entry.HolderPid], Processes(mount, MountProcesses.HolderVerb));
+    }
+
+    [MountFact]
+    public async Task ASecondTerminationAbortsWhatIsOutOfSightAndNothingElse()
+    {
+        using TestMount mount = new TestMount().Mounted();
+        RegisteredMount entry = mount.Entry;
+        using Process user = TestMount.Start("sh", "-c", $"exec 5< {mount.FilePath}; echo open; exec sleep 60");
+        Assert.Equal("open", await user.StandardOutput.ReadLineAsync());
+        TestMount.Signal(entry.HolderPid, 15);
+        await mount.UntilAsync("the mount is out of sight", () => !mount.IsMounted);
+        Assert.Equal(0, (await TestMount.RunAsync("mount", "-t", "tmpfs", "other", mount.MountPoint)).Code);
+
+        TestMount.Signal(entry.HolderPid, 15);
+
+        Assert.True(MountSteering.WaitForEnd(entry, TestMount.Patience), mount.Log);
+        Assert.Equal("tmpfs", MountEntry.Find(mount.MountPoint)?.Type);
+        user.Kill();
+    }
+
+    [MountFact]
+    public async Task ADirectoryCanBeMountedAgainWhileTheMountBeforeHasUsers()
+    {
+        using TestMount mount = new TestMount().Mounted();
+        RegisteredMount first = mount.Entry;
+        _ = await TestMount.RunAsync("mkfifo", $"{mount.Registry.Directory}/go");
+        using Process user = TestMount.Start("sh", "-c", $"exec 5< {mount.FilePath}; echo open; read line < {mount.Registry.Directory}/go; sha256sum <&5");
+        Assert.Equal("open", await user.StandardOutput.ReadLineAsync());
+        FuseMount.Unmount(mount.MountPoint, FuseUnmountMode.Lazy);
+
+        mount.Mounted();
+
+        RegisteredMount second = mount.Entry;
+        Assert.NotEqual(first.HolderPid, second.HolderPid);
+        await AssertReadsAsync(mount);
+
+        // The mount before goes on being a whole one: its worker is replaced, its reader gets every byte.
+        TestMount.Signal(first.WorkerPid, 9);
+        await File.WriteAllTextAsync($"{mount.Registry.Directory}/go", "now\n");
+        Assert.StartsWith(Digest, await user.StandardOutput.ReadToEndAsync().WaitAsync(TestMount.Patience), StringComparison.Ordinal);
+        Assert.True(MountSteering.WaitForEnd(first, TestMount.Patience), mount.Log);
+        Assert.Equal((second.HolderPid, second.WorkerPid), (mount.Entry.HolderPid, mount.Entry.WorkerPid));
+        Assert.Equal(0, (await TestMount.RunAsync("umount", mount.MountPoint)).Code);
+        Assert.True(MountSteering.WaitForEnd(second, TestMount.Patience), mount.Log);
+        Assert.Empty(Directory.GetDirectories(mount.Registry.Directory));
+    }
+
+    [MountFact]
+    public async Task AMountPointIsFoundByALinkToIt()
+    {
+        using TestMount mount = new TestMount().Mounted();
+        RegisteredMount entry = mount.Entry;
+        string link = mount.MountPoint + "-link";
+        File.CreateSymbolicLink(link, mount.MountPoint);
+
+        Assert.Equal(mount.MountPoint, FuseMount.Resolve(link));
+        Assert.Equal(mount.MountPoint + "/not/there", FuseMount.Resolve(link + "/not/there"));
+        await Task.Run(() => FuseMount.Unmount(link, FuseUnmountMode.Plain)).WaitAsync(TestMount.Patience);
+
+        Assert.True(MountSteering.WaitForEnd(entry, TestMount.Patience), mount.Log);
+    }
+
     /// <summary>A reader that waits for a worker that hangs gets its bytes from the next one, and then nothing is left.</summary>
     private static async Task AssertATerminationAnswersAsync(TestMount mount)
     {
@@ -298,6 +380,8 @@ public sealed class MountTests(ITestOutputHelper output)
     private static int[] Processes(TestMount mount)
         => [.. Directory.GetDirectories("/proc").Select(directory => int.TryParse(Path.GetFileName(directory), out int process) ? process : 0)
             .Where(process => process > 0 && Arguments(process) is [_, .., var last, ""] && last == mount.MountPoint)];
+
+    private static int[] Processes(TestMount mount, string verb) => [.. Processes(mount).Where(process => Arguments(process).Contains(verb, StringComparer.Ordinal))];
 
     private static string[] Arguments(int process)
     {

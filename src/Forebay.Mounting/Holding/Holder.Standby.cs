@@ -20,7 +20,7 @@ internal sealed partial class Holder
         }
 
         _standbyAt = null;
-        if (_current is { Answered: true })
+        if (_current is { Serving: true })
         {
             EnsureStandby();
         }
@@ -28,7 +28,7 @@ internal sealed partial class Holder
 
     private void EnsureStandby()
     {
-        if (_description.Standby && _standby is null && _exitCode is null && _unmountRequests == 0)
+        if (_description.Standby && _standby is null && _exitCode is null && _unmountRequests == 0 && !_isAway)
         {
             _standby = TryStart(_description.Command(MountProcesses.WorkerVerb));
         }

@@ -43,8 +43,14 @@ internal sealed partial class Holder
         if (isStuck && ReferenceEquals(worker, _current))
         {
             _log.Warn($"requests wait for worker {worker.Id} longer than any may; it is ended, and the next one answers them");
-            worker.Watch?.Signal(Native.SignalKill);
+            Kill(worker);
         }
+    }
+
+    private static void Kill(WorkerSlot worker)
+    {
+        worker.Hung = true;
+        worker.Watch?.Signal(Native.SignalKill);
     }
 
     private void CheckWorker()
@@ -54,7 +60,7 @@ internal sealed partial class Holder
         {
             _log.Warn($"worker {worker.Id} answers nothing; it is ended, and the next one goes on");
             worker.WordDue = null;
-            worker.Watch?.Signal(Native.SignalKill);
+            Kill(worker);
             return;
         }
 
@@ -76,6 +82,11 @@ internal sealed partial class Holder
         _lookAt = After(LookPeriod);
         if (!_kernel.IsGone(device))
         {
+            if (!_isAway && _place is { } place && _kernel.MountsChanged() && MountsAtDirectory() is { } mounts && mounts.All(mount => mount.Device != place))
+            {
+                Leave();
+            }
+
             return;
         }
 

@@ -20,7 +20,7 @@ internal sealed partial class Holder : IDisposable
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan UpgradePatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);
 
     private readonly IKernelMount _kernel;
     private readonly TimeProvider _time;
@@ -34,10 +34,8 @@ internal sealed partial class Holder : IDisposable
     private HolderLog _log = null!;
     private string _id = "";
     private string _warning = "";
-    private SafeFileHandle? _lock;
     private SafeFileHandle? _memory;
     private SafeFileHandle? _device;
-    private SafeFileHandle? _listener;
     private byte[]? _connection;
     private bool _passthrough;
 
@@ -45,7 +43,6 @@ internal sealed partial class Holder : IDisposable
     private WorkerSlot? _current;
     private WorkerSlot? _standby;
     private long? _respawnAt;
-    private int _unmountRequests;
     private int _workerRespawns;
     private int _holderRespawns;
     private bool _told;
@@ -83,6 +80,7 @@ internal sealed partial class Holder : IDisposable
             if (_time.GetElapsedTime(nextTick) >= TimeSpan.Zero)
             {
                 _log.Trim();
+                CheckRegistration();
                 nextTick = _time.GetTimestamp() + (long)(TickPeriod.TotalSeconds * _time.TimestampFrequency);
             }
 
@@ -133,33 +131,29 @@ internal sealed partial class Holder : IDisposable
                     SafeFileHandle worker = received.TakeDescriptor(0) ?? throw new MalformedMessageException("a launch without the socket of its worker");
                     _current = new WorkerSlot(new MessageSocket(worker), _description.Executable) { Begun = true };
                     _memory = received.TakeDescriptor(1) ?? throw new MalformedMessageException("a launch without shared memory");
-                    TakeLock(TimeSpan.Zero);
-
-                    // What a killed mount of this directory left must not steer this one.
-                    _registry.Remove(_id);
+                    Claim();
                     break;
                 case MessageKind.Adopt:
                     Take(MountDescription.Read(ref message));
                     _connection = message.Blob().ToArray();
                     _passthrough = message.Number(0, 1) == 1;
-                    _current = new WorkerSlot(first, _description.Executable) { Id = message.Number(1, int.MaxValue), Version = message.Text(), SaidHello = true, Serving = true, Answered = true };
+                    _current = new WorkerSlot(first, _description.Executable)
+                    {
+                        Id = message.Number(1, int.MaxValue), Version = message.Text(), SaidHello = true, Serving = true, ServingSince = _time.GetTimestamp(), Answered = true,
+                    };
                     message.End();
                     _memory = received.TakeDescriptor(0);
                     _device = received.TakeDescriptor(1) ?? throw new MalformedMessageException("an adoption without the device");
                     _current.Watch = ProcessWatch.TryOpen(_current.Id);
                     _told = true;
-                    TakeLock(TimeSpan.FromSeconds(5));
-                    RegisteredMount? before = _registry.Last(_id);
-                    (_workerRespawns, _holderRespawns) = (before?.WorkerRespawns ?? 0, (before?.HolderRespawns ?? 0) + 1);
                     _log.Info($"holder {Environment.ProcessId} took over {_description} from a holder that ended");
-                    Publish();
+                    Inherit();
                     EnsureStandby();
                     break;
                 default:
                     throw new MalformedMessageException($"a holder cannot begin with a message of kind {message.Kind}");
             }
 
-            _listener = MessageSocket.Listen(_registry.FileOf(_id, "holder"));
             return true;
         }
         catch (Exception e) when (e is ForebayException or MalformedMessageException or IOException)
@@ -167,30 +161,6 @@ internal sealed partial class Holder : IDisposable
             _error.WriteLine($"forebay: {e.Message}");
             first.Send(Failure(MountExit.Environment, e.Message));
             return false;
-        }
-    }
-
-    private void Take(MountDescription description)
-    {
-        _description = description;
-        _log = new HolderLog(_error, _time, description.LogFile);
-        _registry = new MountRegistry(description.RuntimeDirectory);
-        _registry.EnsureDirectory();
-        _id = MountRegistry.IdOf(description.Directory);
-    }
-
-    /// <summary>One holder for a directory; the lock of one that was just killed is free in a moment.</summary>
-    private void TakeLock(TimeSpan patience)
-    {
-        long started = _time.GetTimestamp();
-        while ((_lock = _registry.TryLock(_id)) is null)
-        {
-            if (_time.GetElapsedTime(started) >= patience)
-            {
-                throw new ForebayException(ErrorKind.Unavailable, $"{_description.Directory} is mounted already, or just being mounted. 'forebay mount --list' shows it, 'forebay unmount {_description.Directory}' ends it.");
-            }
-
-            _signals.Wait(TimeSpan.FromMilliseconds(10));
         }
     }
 
@@ -285,6 +255,7 @@ internal sealed partial class Holder : IDisposable
             return;
         }
 
+        _place = MountsAtDirectory() is [.., var top] ? top.Device : null;
         _current!.Socket.Send(new MessageWriter(MessageKind.Device), _device);
 
         // While the worker comes to terms with the kernel; what they agreed on follows.
@@ -294,6 +265,7 @@ internal sealed partial class Holder : IDisposable
     private void OnServing(WorkerSlot worker)
     {
         worker.Serving = true;
+        worker.ServingSince = _time.GetTimestamp();
         worker.WordDue = null;
         Publish();
         if (!_told)
@@ -302,23 +274,16 @@ internal sealed partial class Holder : IDisposable
             _kernel.Tune(_description.Directory);
             _log.Info($"mounted {_description}: holder {Environment.ProcessId}, worker {worker.Id}");
             _launcher?.Send(new MessageWriter(MessageKind.Ready).Number(Environment.ProcessId).Number(worker.Id).Text(_warning));
-
             _standbyAt = After(StandbyDelay);
             return;
         }
 
         _log.Info($"worker {worker.Id} serves {_description}");
         CompleteUpgrade(worker);
-    }
 
-    private void Publish() => _registry.Put(new RegisteredMount(_description.Source, _description.Directory, Environment.ProcessId, _current?.Id ?? 0, _passthrough)
-    {
-        Id = _id,
-        Name = _description.Name,
-        WorkerVersion = _current?.Version ?? "",
-        WorkerRespawns = _workerRespawns,
-        HolderRespawns = _holderRespawns,
-    });
+        // Not only at a first answer: a mount that the kernel answers by itself may ask nothing for hours.
+        EnsureStandby();
+    }
 
     private void OnWorkerGone(WorkerSlot worker)
     {
@@ -360,11 +325,9 @@ internal sealed partial class Holder : IDisposable
             return;
         }
 
-        if (_policy.Died(worker.Answered) is not { } delay)
+        if (_policy.Died(worker.Answered, HealthyTimeOf(worker)) is not { } delay)
         {
-            _log.Warn($"no worker has answered for {RespawnPolicy.GiveUpAfter.TotalMinutes:0} minutes; the mount is ended so that its users get errors instead of waiting");
-            _kernel.Unmount(_description.Directory, UnmountMode.Force);
-            _exitCode = MountExit.Failure;
+            GiveUp();
             return;
         }
 
@@ -398,80 +361,21 @@ internal sealed partial class Holder : IDisposable
         _current = TryStart(_description.Command(MountProcesses.WorkerVerb));
         if (_current is null)
         {
-            _respawnAt = After(_policy.Died(answered: false) ?? RespawnPolicy.LongestDelay);
+            if (_policy.Died(answered: false, TimeSpan.Zero) is { } delay)
+            {
+                _respawnAt = After(delay);
+                return;
+            }
+
+            GiveUp();
             return;
         }
 
         Expect(_current, StartPatience);
     }
 
-    private void Unmount()
-    {
-        _unmountRequests++;
-        if (_device is null)
-        {
-            Fail(MountExit.Failure, "Stopped before anything was mounted.");
-            return;
-        }
-
-        try
-        {
-            UnmountMode mode = _unmountRequests == 1 ? UnmountMode.Clean : UnmountMode.Force;
-            if (!_kernel.Unmount(_description.Directory, mode))
-            {
-                _log.Warn($"{_description.Directory} is in use: it is taken away now and ends when its last file is closed");
-                _kernel.Unmount(_description.Directory, UnmountMode.Lazy);
-            }
-        }
-        catch (ForebayException e)
-        {
-            _log.Warn(e.Message);
-        }
-
-        // Those who wait for a worker that hangs would keep the mount for ever.
-        AskWorker(EndingPatience);
-    }
-
-    private void Fail(int exitCode, string sentence)
-    {
-        _log.Warn(sentence);
-        if (!_told)
-        {
-            _launcher?.Send(Failure(exitCode, sentence));
-        }
-
-        _exitCode = exitCode == MountExit.Success ? MountExit.Failure : exitCode;
-    }
-
-    /// <summary>Leaves nothing behind: workers ended, entry and sockets removed.</summary>
-    private void End()
-    {
-        if (!_told && _device is not null)
-        {
-            _kernel.Unmount(_description.Directory, UnmountMode.Lazy);
-        }
-
-        // Without a holder's socket a worker that only waits, or that checks a source, ends by itself.
-        foreach (WorkerSlot? worker in (ReadOnlySpan<WorkerSlot?>)[_standby, _next])
-        {
-            worker?.Socket.Dispose();
-        }
-
-        if (_current is { } current)
-        {
-            if (!_told)
-            {
-                current.Socket.Dispose();
-            }
-
-            current.Reap(EndPatience);
-        }
-
-        _standby?.Reap(TimeSpan.FromSeconds(2));
-        _next?.Reap(TimeSpan.FromSeconds(2));
-        _registry.Remove(_id);
-        _log.Info($"ended {_description}");
-    }
+    /// <summary>How long it has served without hanging.</summary>
+    private TimeSpan HealthyTimeOf(WorkerSlot worker) => worker is { Serving: true, Hung: false } ? _time.GetElapsedTime(worker.ServingSince) : TimeSpan.Zero;
 
     private long After(TimeSpan delay) => _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
 

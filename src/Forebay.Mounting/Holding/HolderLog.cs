@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Mounting.Holding;
 
@@ -20,12 +21,28 @@ internal sealed class HolderLog(TextWriter output, TimeProvider time, string? fi
     {
         try
         {
-            if (file is not null && new FileInfo(file) is { Exists: true, Length: > MaxBytes })
+            if (file is null || new FileInfo(file) is not { Exists: true, LinkTarget: null, Length: > MaxBytes })
             {
-                File.Copy(file, file + ".old", overwrite: true);
-                using FileStream stream = new(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
-                stream.SetLength(0);
+                return;
             }
+
+            // Where others may write to the directory, a link put in the place of either file must not lead elsewhere.
+            using SafeFileHandle handle = new(Native.Open(file, Native.OpenReadWrite | Native.OpenCloseOnExec | Native.OpenNoFollow, 0), ownsHandle: true);
+            if (handle.IsInvalid)
+            {
+                return;
+            }
+
+            using FileStream stream = new(handle, FileAccess.ReadWrite);
+            string partial = file + ".new";
+            File.Delete(partial);
+            using (FileStream copy = new(partial, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+            {
+                stream.CopyTo(copy);
+            }
+
+            File.Move(partial, file + ".old", overwrite: true);
+            stream.SetLength(0);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

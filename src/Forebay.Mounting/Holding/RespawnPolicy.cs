@@ -2,6 +2,7 @@ namespace Forebay.Mounting.Holding;
 
 /// <summary>
 /// When the next worker may start. Only workers that died before they answered a request count: those that served are replaced at once, however often they die.
+/// A mount that is not asked anything has workers that answer nothing; one that could have answered for a while ends the time without an answer, too.
 /// Not thread-safe.
 /// </summary>
 /// <param name="time">Clock.</param>
@@ -19,6 +20,9 @@ internal sealed class RespawnPolicy(TimeProvider time)
     /// <summary>After this long without an answering worker, callers are no longer kept waiting: the connection is aborted and they get errors.</summary>
     public static readonly TimeSpan GiveUpAfter = TimeSpan.FromMinutes(2);
 
+    /// <summary>A worker that served this long without hanging could have answered.</summary>
+    public static readonly TimeSpan HealthyAfter = TimeSpan.FromSeconds(10);
+
     private int _failures;
     private long _failingSince;
 
@@ -30,13 +34,19 @@ internal sealed class RespawnPolicy(TimeProvider time)
 
     /// <summary>A worker died.</summary>
     /// <param name="answered">It had answered a request.</param>
+    /// <param name="healthy">How long it had served without hanging.</param>
     /// <returns>How long to wait; null: give up.</returns>
-    public TimeSpan? Died(bool answered)
+    public TimeSpan? Died(bool answered, TimeSpan healthy)
     {
         if (answered)
         {
             _failures = 0;
             return TimeSpan.Zero;
+        }
+
+        if (healthy >= HealthyAfter)
+        {
+            _failures = 0;
         }
 
         if (_failures++ == 0)

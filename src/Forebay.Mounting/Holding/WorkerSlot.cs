@@ -25,6 +25,12 @@ internal sealed class WorkerSlot(MessageSocket socket, string executable) : IDis
     /// <summary>Reads requests of the kernel.</summary>
     public bool Serving { get; set; }
 
+    /// <summary>Timestamp of the moment since which it serves.</summary>
+    public long ServingSince { get; set; }
+
+    /// <summary>Killed because it hung.</summary>
+    public bool Hung { get; set; }
+
     /// <summary>Has answered a request.</summary>
     public bool Answered { get; set; }
 

@@ -121,7 +121,7 @@ public sealed class MountRegistry
     /// <summary>Removes the files of a mount, but for its logs and its lock.</summary>
     public void Remove(string id)
     {
-        foreach (string what in (ReadOnlySpan<string>)["mount", "new", "holder", "control", "access", "access.new"])
+        foreach (string what in (ReadOnlySpan<string>)["mount", "new", "holder", "control", "control.new", "access", "access.new"])
         {
             File.Delete(FileOf(id, what));
         }

@@ -26,6 +26,9 @@ public sealed class MountWorker : IDisposable
     private MountServing? _serving;
     private int? _exitCode;
     private int _holderChild;
+
+    // Holders in a row that did not come so far as to ask.
+    private int _holderAttempts;
     private volatile bool _draining;
 
     /// <summary>Prepares a worker.</summary>
@@ -150,7 +153,13 @@ public sealed class MountWorker : IDisposable
                 Keep(opened);
                 _ = Task.Run(() => TryAsync(() => ServeAsync(service, opened, connection: null)));
                 break;
+            case MessageKind.Failed when _servingKnown.IsSet:
+                // A holder that was to take over says why it cannot, and ends; the next one may.
+                message.Number(0, 255);
+                Console.Error.WriteLine($"forebay: {message.Text()}");
+                break;
             case MessageKind.Ask:
+                _holderAttempts = 0;
                 Send(new MessageWriter(MessageKind.Alive).Number(_service is { IsStuck: true } ? 1 : 0));
                 break;
             case MessageKind.Drain:
@@ -270,8 +279,14 @@ public sealed class MountWorker : IDisposable
     /// <returns>False when this worker ended meanwhile.</returns>
     private bool StartHolder()
     {
-        for (int attempt = 0; ; attempt++)
+        while (true)
         {
+            if (_holderAttempts > 0)
+            {
+                _stop.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(Math.Min(50 << Math.Min(_holderAttempts - 1, 7), LongestHolderDelay.TotalMilliseconds)));
+            }
+
+            _holderAttempts++;
             MountDescription description;
             MountServing serving;
             SafeFileHandle device;
@@ -322,7 +337,6 @@ public sealed class MountWorker : IDisposable
             }
 
             mine.Dispose();
-            _stop.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(Math.Min(50 << Math.Min(attempt, 7), LongestHolderDelay.TotalMilliseconds)));
         }
     }
 

@@ -1,0 +1,223 @@
+using Forebay.Fuse;
+using Forebay.Mounting.Holding;
+using Forebay.Mounting.Messages;
+using Forebay.Mounting.Options;
+using Forebay.Mounting.Registry;
+using Microsoft.Win32.SafeHandles;
+
+namespace Forebay.Mounting.Tests;
+
+/// <summary>A holder over a kernel that is told what to say; the worker is the test, and no other one can be started.</summary>
+public sealed class HolderTests : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly TempDirectory _directory = new();
+    private readonly ManualTimeProvider _time = new();
+    private readonly ScriptedKernel _kernel = new();
+    private readonly MessageSocket _worker;
+    private readonly MessageSocket _holdersEnd;
+    private readonly StringWriter _log = new();
+
+    public HolderTests()
+    {
+        (_worker, _holdersEnd) = MessageSocket.Pair();
+        _kernel.Mounts = [ScriptedKernel.Ours];
+    }
+
+    private MountDescription Description => new()
+    {
+        Source = "pattern",
+        SourceArgument = "pattern",
+        Name = "pattern",
+        Directory = "/mnt/held",
+        Executable = "/not/there/any/more",
+        RegionBytes = 4096,
+        RuntimeDirectory = _directory["run"],
+    };
+
+    public void Dispose()
+    {
+        _worker.Dispose();
+        _holdersEnd.Dispose();
+        _directory.Dispose();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WithoutAnExecutableToStartTheMountEndsInsteadOfHanging(bool isInUse)
+    {
+        _kernel.IsInUse = isInUse;
+        Task<int> holder = Adopt();
+
+        _worker.Dispose();
+
+        Assert.Equal(MountExit.Failure, await EndAsync(holder));
+        Assert.Equal(isInUse ? [UnmountMode.Force, UnmountMode.Lazy] : [UnmountMode.Force], _kernel.Unmounts);
+        Assert.Empty(Directory.GetFiles(_directory["run"], "*.mount"));
+    }
+
+    [Fact]
+    public async Task AMountThatMayNotBeTakenAwayIsStillGivenUp()
+    {
+        _kernel.Refuses = true;
+        Task<int> holder = Adopt();
+
+        _worker.Dispose();
+
+        Assert.Equal(MountExit.Failure, await EndAsync(holder));
+        Assert.Contains("may not be", _log.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhatIsMountedAtItsDirectoryByThenIsNotEnded()
+    {
+        Task<int> holder = Adopt();
+        await ReadAsync(MessageKind.Ask);
+        _kernel.Mounts = [ScriptedKernel.Others];
+
+        _worker.Send(new MessageWriter(MessageKind.Unmount));
+        _worker.Send(new MessageWriter(MessageKind.Unmount));
+
+        Assert.Equal(MountExit.Success, await EndAsync(holder));
+        Assert.Empty(_kernel.Unmounts);
+    }
+
+    [Fact]
+    public async Task OneThatIsOutOfSightLetsGoOfItsDirectory()
+    {
+        Task<int> holder = Adopt();
+        await ReadAsync(MessageKind.Ask);
+        MountRegistry registry = new(_directory["run"]);
+        string id = MountRegistry.IdOf("/mnt/held");
+        Assert.Null(registry.TryLock(id));
+
+        _kernel.Mounts = [];
+
+        await UntilAsync(() =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            using SafeFileHandle? free = registry.TryLock(id);
+            return free is not null;
+        });
+        Assert.Empty(Directory.GetFiles(_directory["run"], "*.mount"));
+        _kernel.Gone = true;
+        _worker.Dispose();
+        Assert.Equal(MountExit.Success, await EndAsync(holder));
+        Assert.Empty(Directory.GetDirectories(_directory["run"]));
+    }
+
+    [Fact]
+    public async Task ARuntimeDirectoryThatWasCleanedIsFilledAgain()
+    {
+        Task<int> holder = Adopt();
+        await ReadAsync(MessageKind.Ask);
+        string[] before = Files();
+        Directory.Delete(_directory["run"], recursive: true);
+
+        await UntilAsync(() =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return Files().SequenceEqual(before, StringComparer.Ordinal);
+        });
+
+        Assert.Null(new MountRegistry(_directory["run"]).TryLock(MountRegistry.IdOf("/mnt/held")));
+        _kernel.Gone = true;
+        _worker.Dispose();
+        await EndAsync(holder);
+    }
+
+    private string[] Files()
+        => Directory.Exists(_directory["run"]) ? [.. Directory.GetFiles(_directory["run"]).Select(static file => Path.GetExtension(file)).Where(static kind => kind != ".new").Order(StringComparer.Ordinal)] : [];
+
+    private Task<int> Adopt()
+    {
+        Describe();
+        return Task.Factory.StartNew(
+            () =>
+            {
+                using Holder holder = new(_kernel, _time, _log);
+                return holder.Run(_holdersEnd);
+            }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
+
+    private void Describe()
+    {
+        using SafeFileHandle memory = SharedMemory.Create(4096);
+        using SafeFileHandle device = File.OpenHandle("/dev/null");
+        MessageWriter adopt = new(MessageKind.Adopt);
+        Description.Write(adopt);
+
+        // A process that cannot be: the holder may kill its worker.
+        adopt.Blob([1]).Number(0).Number(int.MaxValue).Text("test");
+        Assert.True(_worker.Send(adopt, memory, device));
+    }
+
+    private Task ReadAsync(MessageKind kind) => Task.Run(() =>
+    {
+        using ReceivedMessage? message = _worker.Receive();
+        Assert.Equal(kind, message!.Read().Kind);
+    }).WaitAsync(Patience);
+
+    private async Task<int> EndAsync(Task<int> holder)
+    {
+        await UntilAsync(() =>
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            return holder.IsCompleted;
+        });
+        return await holder;
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using CancellationTokenSource limit = new(Patience);
+        while (!condition())
+        {
+            await Task.Delay(10, limit.Token);
+        }
+    }
+
+    private sealed class ScriptedKernel : IKernelMount
+    {
+        public static readonly MountEntry Ours = new(50, 1, 0, 60, "/mnt/held", "ro", "fuse.forebay", "pattern", "ro");
+        public static readonly MountEntry Others = Ours with { Id = 51, Minor = 61 };
+
+        private volatile IReadOnlyList<MountEntry> _mounts = [];
+        private volatile bool _gone;
+
+        public IReadOnlyList<MountEntry> Mounts { get => _mounts; set => _mounts = value; }
+
+        public bool Gone { get => _gone; set => _gone = value; }
+
+        public bool IsInUse { get; set; }
+
+        public bool Refuses { get; set; }
+
+        public List<UnmountMode> Unmounts { get; } = [];
+
+        public SafeFileHandle Mount(MountDescription description, MountOptions options) => throw new NotSupportedException();
+
+        public void Tune(string directory)
+        {
+        }
+
+        public bool Unmount(string directory, UnmountMode mode)
+        {
+            if (Refuses)
+            {
+                throw new ForebayException(ErrorKind.AccessDenied, "It may not be unmounted.");
+            }
+
+            Unmounts.Add(mode);
+            return !IsInUse || mode == UnmountMode.Lazy;
+        }
+
+        public IReadOnlyList<MountEntry> MountsAt(string directory) => Mounts;
+
+        public bool MountsChanged() => true;
+
+        public bool IsGone(SafeFileHandle device) => Gone;
+    }
+}
