@@ -176,6 +176,8 @@ public sealed partial class CacheFile
         {
             sections.MayPunch = true;
         }
+
+        EndCommit();
     }
 
     /// <summary>Room that the present pages of each section take, for a file that was loaded.</summary>

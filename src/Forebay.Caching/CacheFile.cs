@@ -51,6 +51,7 @@ public sealed partial class CacheFile : IFileReference
     private SafeFileHandle? _handle;
     private int _references;
     private int _queued;
+    private int _isCommitting;
     private volatile bool _retired;
     private bool _whole;
     private bool _replacesAll;
@@ -104,7 +105,8 @@ public sealed partial class CacheFile : IFileReference
 
     internal PageMap Pages { get; }
 
-    internal bool IsDirty => Volatile.Read(ref _queued) != 0;
+    /// <summary>True while the index does not say all that is here: unloaded now, the file could not be found.</summary>
+    internal bool IsDirty => Volatile.Read(ref _queued) != 0 || Volatile.Read(ref _isCommitting) != 0;
 
     internal bool IsRetired => _retired;
 
@@ -291,9 +293,12 @@ public sealed partial class CacheFile : IFileReference
     /// <summary>Takes what must go to the index; null when the file is gone meanwhile.</summary>
     internal IndexChange? TakeIndexChange(string bootId)
     {
+        // In this order: openers unload files beside the commit, and must see one of the two.
+        Volatile.Write(ref _isCommitting, 1);
         Volatile.Write(ref _queued, 0);
         if (!TryAcquire(out SafeFileHandle? handle))
         {
+            EndCommit();
             return null;
         }
 
@@ -322,6 +327,9 @@ public sealed partial class CacheFile : IFileReference
         }
     }
 
+    /// <summary>What <see cref="TakeIndexChange"/> gave is in the index, or never will be.</summary>
+    internal void EndCommit() => Volatile.Write(ref _isCommitting, 0);
+
     /// <summary>Puts everything back into the queue after a commit that failed.</summary>
     internal void RestoreDirty()
     {
@@ -332,6 +340,7 @@ public sealed partial class CacheFile : IFileReference
         }
 
         MarkDirty();
+        EndCommit();
     }
 
     /// <summary>Ends the life of an unreferenced file object; lock-free, so that the tier can call it under its lock.</summary>

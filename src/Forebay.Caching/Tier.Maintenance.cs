@@ -235,6 +235,7 @@ public sealed partial class Tier
             }
             catch (TierIOException e)
             {
+                file.EndCommit();
                 ReportFailure(e);
             }
         }
@@ -254,6 +255,7 @@ public sealed partial class Tier
             if (TierIndex.IsDamage(e))
             {
                 // It would fail for ever, and hold up what comes after it: what this batch says is known until its files are unloaded.
+                files.ForEach(file => file.EndCommit());
                 return true;
             }
 
