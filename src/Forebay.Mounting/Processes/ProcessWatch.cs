@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Forebay.Core;
 using Forebay.Mounting.Messages;
 using Microsoft.Win32.SafeHandles;
@@ -28,7 +29,7 @@ internal sealed unsafe class ProcessWatch : IDisposable
             return new ProcessWatch(id, new SafeFileHandle((nint)descriptor, ownsHandle: true));
         }
 
-        return System.Runtime.InteropServices.Marshal.GetLastPInvokeError() == Native.NoSuchProcess ? null : throw MessageSocket.Failed($"process {id} cannot be watched");
+        return Marshal.GetLastPInvokeError() == Native.NoSuchProcess ? null : throw MessageSocket.Failed($"process {id} cannot be watched");
     }
 
     /// <summary>Waits for the end: all its descriptors are closed then, and all its locks free.</summary>
@@ -36,7 +37,16 @@ internal sealed unsafe class ProcessWatch : IDisposable
     public bool WaitForExit(TimeSpan timeout)
     {
         Native.PollEntry entry = new() { Descriptor = (int)_descriptor.DangerousGetHandle(), Events = Native.PollIn };
-        bool ended = Native.Poll(&entry, 1, (int)timeout.TotalMilliseconds) > 0;
+        long deadline = Environment.TickCount64 + (long)timeout.TotalMilliseconds;
+        int ready;
+        do
+        {
+            // A signal, such as that of a child that ends, is no end of the time.
+            ready = Native.Poll(&entry, 1, (int)Math.Max(0, deadline - Environment.TickCount64));
+        }
+        while (ready < 0 && Marshal.GetLastPInvokeError() == Native.Interrupted);
+
+        bool ended = ready > 0;
         if (ended)
         {
             // Takes the exit code where it is a child; else somebody else does.
