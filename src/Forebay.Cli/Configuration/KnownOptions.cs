@@ -82,7 +82,7 @@ internal static class KnownOptions
         .Size("egress-bytes-per-second", "Bytes a second out of the node, all clients together.", o => o.EgressBytesPerSecond, (o, v) => o with { EgressBytesPerSecond = v }, min: 64L << 10)
         .Size("connection-bytes-per-second", "Bytes a second on one connection.", o => o.ConnectionBytesPerSecond, (o, v) => o with { ConnectionBytesPerSecond = v }, min: 64L << 10)
         .Size("access-key-bytes-per-second", "Bytes a second for one access key.", o => o.AccessKeyBytesPerSecond, (o, v) => o with { AccessKeyBytesPerSecond = v }, min: 64L << 10)
-        .Count("max-connections", "Client connections; more are refused.", o => o.MaxConnections, (o, v) => o with { MaxConnections = v }, 1, 1_000_000)
+        .Count("max-connections", "Client connections; more are refused. At most half of the descriptors that are left to the process (`ulimit -n`).", o => o.MaxConnections, (o, v) => o with { MaxConnections = v }, 1, 1_000_000)
         .Count("max-concurrent-requests", "Requests worked on at the same time.", o => o.MaxConcurrentRequests, (o, v) => o with { MaxConcurrentRequests = v }, 1, 1_000_000)
         .Count("max-queued-requests", "Requests that wait for their turn; beyond it 503 SlowDown.", o => o.MaxQueuedRequests, (o, v) => o with { MaxQueuedRequests = v }, 0, 1_000_000)
         .Count("max-borrowers", "Mounts of this machine that borrow cache files at the same time; 0 lends nothing.", o => o.MaxBorrowers, (o, v) => o with { MaxBorrowers = v }, 0, 10_000)

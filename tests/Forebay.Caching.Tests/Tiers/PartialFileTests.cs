@@ -331,6 +331,7 @@ public sealed class PartialFileTests : IDisposable
         Assert.InRange(believed, Pages / 5, Pages / 4);
         Assert.True(held < believed, "no page of the row was punched, so nothing was proved");
         Assert.Equal((0, true), (again.CorruptPages, report.IsClean));
+        Await(() => BootOf(_temp["killed"]).Length == 0, "holes may be punched");
         Fill(again, from: 0);
         Fill(again, from: 0);
         again.MaintainOnce();

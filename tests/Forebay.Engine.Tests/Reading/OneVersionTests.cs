@@ -148,7 +148,7 @@ public sealed class OneVersionTests
         await world.Data.StatAsync("a", null, world.Deadline);
         using IObjectReader known = await world.OpenAsync("a", new ByteRange(0, 300_000));
         Task<long> reading = NodeWorld.ReadExactAsync(known, 0, 300_000, world.Deadline);
-        Await(() => world.Plan.Calls(UnderStoreCall.Read) == 2, "the fill is on its way");
+        Await(() => world.Plan.Calls(UnderStoreCall.Read) >= 2, "the fill is on its way");
 
         first.SetResult();
         using IObjectReader late = await cold;
