@@ -196,6 +196,16 @@ public abstract partial class UnderStoreConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AConditionalReadBehindTheEndOfAShorterVersionIsStale()
+    {
+        await PutAsync("a", Random(1000, seed: 1));
+        VersionToken token = (await Store.StatAsync("a", null, Token)).Token;
+        await PutAsync("a", Random(10, seed: 2));
+
+        await FailsAsync(ErrorKind.StaleVersion, () => Store.ReadAllAsync("a", new ByteRange(500, 20), token, Token));
+    }
+
+    [Fact]
     public async Task AnObjectReplacedDuringAReadGivesOneVersionOrAnError()
     {
         const int Length = 8 << 20;

@@ -79,6 +79,19 @@ public sealed class ChainCredentialTests
         Assert.Equal("KEY1", await IdAsync(source));
     }
 
+    /// <summary>Taken for the caller's own cancellation, it would end every request that waits without an answer.</summary>
+    [Fact]
+    public async Task ATimeOutInsideTheChainIsAFailureAndNoCancellation()
+    {
+        using ChainCredentialSource source = Open();
+        _chain.Failure = new TaskCanceledException("the metadata service did not answer");
+
+        ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => IdAsync(source));
+
+        Assert.Equal(ErrorKind.AccessDenied, error.Kind);
+        Assert.Same(_chain.Failure, error.InnerException);
+    }
+
     [Fact]
     public async Task ManyFirstUsesAskOnce()
     {

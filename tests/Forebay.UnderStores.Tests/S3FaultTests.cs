@@ -60,6 +60,31 @@ public sealed class S3FaultTests
     }
 
     [Theory]
+    [InlineData("\"v1\"")]
+    [InlineData("1000-1700000000")]
+    public async Task ARangeBehindTheEndIsStaleWhereTheStoreLooksAtItBeforeTheVersion(string token)
+    {
+        await using HttpFaults server = new((_, _) => HttpFaults.Reply("416 Range Not Satisfiable", "", "<Error><Code>InvalidRange</Code></Error>"));
+
+        await FailsAsync(server, ErrorKind.StaleVersion, store => store.ReadAllAsync("a", new ByteRange(500, 5), new VersionToken(token), _token));
+    }
+
+    /// <summary>If-Match compares strongly, so that a weak tag never matches: its versions are compared here, behind the last byte.</summary>
+    [Fact]
+    public async Task AWeakETagIsNotSentAsACondition()
+    {
+        await using HttpFaults server = new((head, _) => head.Contains("\nIf-Match:", StringComparison.OrdinalIgnoreCase)
+            ? HttpFaults.Reply("412 Precondition Failed", "", "<Error><Code>PreconditionFailed</Code></Error>")
+            : head.StartsWith("HEAD", StringComparison.Ordinal) ? HttpFaults.Reply("200 OK", "ETag: W/\"v1\"\nContent-Length: 20", []) : Part("W/\"v1\""));
+        await using IUnderStore store = Open(server);
+
+        await using UnderStoreRead read = await store.ReadAsync("a", new ByteRange(0, 5), new VersionToken("W/\"v1\""), null, _token);
+
+        Assert.True(read.IsProvisional);
+        Assert.Equal("01234", Encoding.ASCII.GetString(await read.ReadToEndAsync(_token)));
+    }
+
+    [Theory]
     [InlineData("503 Slow Down", "SlowDown", ErrorKind.Throttled)]
     [InlineData("429 Too Many Requests", "", ErrorKind.Throttled)]
     [InlineData("503 Service Unavailable", "ServiceUnavailable", ErrorKind.Unavailable)]

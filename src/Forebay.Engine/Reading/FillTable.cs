@@ -59,7 +59,7 @@ internal sealed class FillTable : IAsyncDisposable
 
     /// <summary>
     /// Lets a read that was started before its version was known become the fill of its range. The caller has an interest in the result. Null, and the read
-    /// stays the caller's, when another fill brings some of these pages: two that write one page might write it from two versions.
+    /// stays the caller's, when the first page is there by now or another fill brings some of them: two that write one page might write it from two versions.
     /// </summary>
     internal RangeFill? Adopt(FillContext context, CacheFile file, UnderStoreRead read, string? requestId)
     {
@@ -67,6 +67,11 @@ internal sealed class FillTable : IAsyncDisposable
         lock (_lock)
         {
             ThrowIfStopped();
+            if (file.IsPresent((int)(read.Range.Offset / file.PageSizeBytes)))
+            {
+                return null;
+            }
+
             VersionFills version = FillsOf(file.Version.Id);
             if (version.Fills.Exists(running => ReferenceEquals(running.File, file) && running.IsJoinable && running.Range.Offset < read.Range.End && read.Range.Offset < running.Range.End))
             {

@@ -36,6 +36,12 @@ internal sealed class FakeBucket(string name) : IMountPoint
     /// <summary>Segments come from a file; otherwise bytes are in no file.</summary>
     public bool UseFiles { get; set; } = true;
 
+    /// <summary>Bytes that a file really has, as after damage; segments tell of more.</summary>
+    public int? FileBytes { get; set; }
+
+    /// <summary>Files that were reported as unreadable.</summary>
+    public int Unreadable;
+
     /// <summary>Largest segment or read.</summary>
     public int MaxPiece { get; set; } = int.MaxValue;
 
@@ -133,6 +139,7 @@ internal sealed class FakeBucket(string name) : IMountPoint
         private readonly FakeObject _object;
         private readonly string? _path;
         private readonly SafeFileHandle? _file;
+        private bool _isUnreadable;
 
         public Reader(FakeBucket bucket, string key, FakeObject value)
         {
@@ -143,7 +150,7 @@ internal sealed class FakeBucket(string name) : IMountPoint
             if (bucket.UseFiles)
             {
                 _path = Path.Combine(Path.GetTempPath(), $"forebay-s3-{Guid.NewGuid():N}");
-                File.WriteAllBytes(_path, value.Bytes);
+                File.WriteAllBytes(_path, value.Bytes[..(bucket.FileBytes ?? value.Bytes.Length)]);
                 _file = File.OpenHandle(_path);
                 File.Delete(_path);
             }
@@ -154,7 +161,7 @@ internal sealed class FakeBucket(string name) : IMountPoint
         public async ValueTask<FileSegment> GetSegmentAsync(long offset, long maxLength, CancellationToken cancellationToken)
         {
             await BeforeAsync(offset, cancellationToken);
-            if (_file is null)
+            if (_file is null || _isUnreadable)
             {
                 return default;
             }
@@ -169,6 +176,12 @@ internal sealed class FakeBucket(string name) : IMountPoint
             int count = (int)Math.Min(Math.Min(destination.Length, _bucket.MaxPiece), _object.Bytes.Length - offset);
             _object.Bytes.AsMemory((int)offset, count).CopyTo(destination);
             return count;
+        }
+
+        public void ReportUnreadable()
+        {
+            _isUnreadable = true;
+            Interlocked.Increment(ref _bucket.Unreadable);
         }
 
         public void Release(ByteRange range) => Interlocked.Decrement(ref _bucket.OpenSegments);

@@ -56,6 +56,46 @@ public sealed class OverwriteTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AnOverwriteUnderAConditionThatAnyVersionMeetsIsAnsweredFromTheNewVersion()
+    {
+        OverwriteAtTheFirstPiece();
+
+        string answer = await _server.GetRawAsync("/data/x", "If-Match: *\r\n");
+
+        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+        Assert.EndsWith("\r\n\r\nnew bytes, longer", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>A download that is resumed: were the whole new object told as a range, the client would hang it behind its piece of the old one.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AnOverwriteUnderARangeOfTheOldVersionIsAnsweredWithTheWholeNewOne(bool fromFiles)
+    {
+        _server.Bucket.UseFiles = fromFiles;
+        FakeObject old = OverwriteAtTheFirstPiece();
+
+        string answer = await _server.GetRawAsync("/data/x", $"Range: bytes=4-\r\nIf-Range: {old.ETag}\r\n");
+
+        Assert.StartsWith("HTTP/1.1 200 ", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("Content-Range", answer, StringComparison.OrdinalIgnoreCase);
+        Assert.EndsWith("\r\n\r\nnew bytes, longer", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>As where a time-out inside the node cancels something: the client is there and gets an answer.</summary>
+    [Fact]
+    public async Task ACancellationThatIsNotTheClientsIsAnswered()
+    {
+        _server.Bucket.Put("x", "bytes");
+        _server.Bucket.BeforePiece = (_, _, _) => throw new TaskCanceledException("a time-out inside");
+
+        string answer = await _server.GetRawAsync("/data/x");
+
+        Assert.StartsWith("HTTP/1.1 503 ", answer, StringComparison.Ordinal);
+        Assert.Equal(1, _log.Warnings);
+    }
+
+    [Fact]
     public async Task EndlessOverwritesEndInABoundedNumberOfOpens()
     {
         _server.Bucket.Put("x", "old bytes");
@@ -130,6 +170,24 @@ public sealed class OverwriteTests : IAsyncLifetime
 
         Assert.Equal(0, _server.Bucket.OpenSegments);
         Assert.Equal(0, _log.Warnings);
+    }
+
+    private FakeObject OverwriteAtTheFirstPiece()
+    {
+        FakeObject old = _server.Bucket.Put("x", "old bytes");
+        bool isOverwritten = false;
+        _server.Bucket.BeforePiece = (_, _, _) =>
+        {
+            if (!isOverwritten)
+            {
+                isOverwritten = true;
+                _server.Bucket.Put("x", "new bytes, longer");
+                throw new ForebayException(ErrorKind.StaleVersion, "overwritten");
+            }
+
+            return Task.CompletedTask;
+        };
+        return old;
     }
 
     private sealed class WarningCounter : ILogger<S3Endpoint>
