@@ -230,78 +230,6 @@ public sealed class MountedFileSystemTests
     }
 
     [Fact]
-    public async Task AttributesOfS3fsAndRcloneAreShown()
-    {
-        await using var world = new FileSystemWorld(new FileSystemOptions { Uid = 7, Gid = 8, ModeMask = 0x12 });
-        world.Memory.Put("s3fs", "x", Headers(("mode", "33206"), ("uid", "1000"), ("gid", "1001"), ("mtime", "1354040105.5")));
-        world.Memory.Put("rclone", "x", Headers(("mode", "100600"), ("mtime", "2020-01-02T03:04:05Z")));
-        world.Memory.Put("link", "target/of/it", Headers(("mode", "41471")));
-
-        FuseAttr s3fs = world.Kernel.Walk("s3fs").Attr;
-        FuseAttr rclone = world.Kernel.Walk("rclone").Attr;
-        FuseEntryOut link = world.Kernel.Walk("link");
-
-        Assert.Equal(FuseMode.File | 0x1A4, s3fs.Mode); // 0666 without the mask 022
-        Assert.Equal((1000u, 1001u), (s3fs.Uid, s3fs.Gid));
-        Assert.Equal((1354040105UL, 500_000_000u), (s3fs.ModifySeconds, s3fs.ModifyNanoseconds));
-        Assert.Equal(FuseMode.File | 0x180, rclone.Mode);
-        Assert.Equal((7u, 8u), (rclone.Uid, rclone.Gid));
-        Assert.Equal(1577934245UL, rclone.ModifySeconds);
-        Assert.Equal(FuseMode.SymbolicLink | 0x1FF, link.Attr.Mode);
-        Assert.Equal("target/of/it", Encoding.UTF8.GetString(world.Kernel.Ask(FuseOpcode.ReadLink, link.NodeId, default).Body));
-    }
-
-    [Fact]
-    public async Task AListingShowsTheAttributesOfHeadersFromTheFirstOn()
-    {
-        await using var world = new FileSystemWorld();
-        for (int i = 0; i < 300; i++)
-        {
-            world.Memory.Put($"dir/{i:000}", "x", Headers(("mode", "33188")));
-        }
-
-        world.Memory.Put("dir/link", "target", Headers(("mode", "41471")));
-        FuseEntryOut directory = world.Kernel.Walk("dir");
-
-        List<DirectoryEntry> entries = [.. world.Kernel.List(directory.NodeId, plus: true).Where(entry => entry.Name[0] != '.')];
-
-        Assert.Equal(301, entries.Count);
-        Assert.All(entries.Where(entry => entry.Name != "link"), entry => Assert.Equal(FuseMode.File | 0x1A4, entry.Plus.Attr.Mode));
-        Assert.Equal(FuseMode.SymbolicLink | 0x1FF, entries.Single(entry => entry.Name == "link").Plus.Attr.Mode);
-    }
-
-    [Fact]
-    public async Task ASourceWithoutAttributesIsAskedForSixteenFilesOnly()
-    {
-        await using var world = new FileSystemWorld();
-        for (int i = 0; i < 300; i++)
-        {
-            world.Memory.PutPattern($"dir/{i:000}", 10);
-        }
-
-        FuseEntryOut directory = world.Kernel.Walk("dir");
-        long asked = world.Memory.Requests;
-
-        Assert.Equal(302, world.Kernel.List(directory.NodeId, plus: true).Count);
-        Assert.Equal(302, world.Kernel.List(directory.NodeId, plus: true).Count);
-
-        Assert.InRange(world.Memory.Requests - asked, 16, 18);
-    }
-
-    [Fact]
-    public async Task ALinkStaysALinkForASuccessorThatSawOnlyItsListing()
-    {
-        await using var world = new FileSystemWorld();
-        world.Memory.Put("dir/link", "target", Headers(("mode", "41471")));
-        ulong before = world.Kernel.Walk("dir/link").NodeId;
-
-        // What a listing without headers says of the same version.
-        Assert.True(world.FileSystem.Table.TryLookUp(world.Kernel.Walk("dir").NodeId, "link"u8, InodeKind.File, world.Memory.Peek("dir/link")! with { Headers = null }, default, unique: 0, isRepeated: false, out InodeView view));
-
-        Assert.Equal((before, InodeKind.SymbolicLink), (view.NodeId, view.Kind));
-    }
-
-    [Fact]
     public async Task EveryWriteIsRefusedAndNothingIsAsked()
     {
         await using var world = new FileSystemWorld();
@@ -313,19 +241,6 @@ public sealed class MountedFileSystemTests
         Assert.Equal(Errno.EROFS, world.Kernel.Open(entry.NodeId, flags: 2).Errno);
         Assert.Equal(Errno.EROFS, world.Kernel.Ask(FuseOpcode.Unlink, 1, "file\0"u8).Errno);
         Assert.Equal(asked, world.Memory.Requests);
-    }
-
-    [Fact]
-    public async Task ExtendedAttributesTellTheVersionAndWhatIsCached()
-    {
-        await using var world = new FileSystemWorld();
-        ObjectStat stat = world.Memory.PutPattern("file", 100_000);
-        FuseEntryOut entry = world.Kernel.Walk("file");
-        await world.LoadAsync("file");
-
-        Assert.Equal(stat.ETag, Xattr(world, entry.NodeId, "user.forebay.etag"));
-        Assert.Equal("100000", Xattr(world, entry.NodeId, "user.forebay.cached"));
-        Assert.Equal(Errno.ENODATA, world.Kernel.Ask(FuseOpcode.GetXattr, entry.NodeId, [.. BitConverter.GetBytes(64L), .. "security.capability\0"u8]).Errno);
     }
 
     [Fact]
@@ -464,110 +379,6 @@ public sealed class MountedFileSystemTests
     }
 
     [Fact]
-    public async Task FilesThatAreWholeAreHandedToTheKernelWithOneIdForAllOpens()
-    {
-        await using var world = new FileSystemWorld(new FileSystemOptions { PassthroughFromBytes = 1, MaxIdleBackings = 1 }, passthrough: true);
-        world.Memory.PutPattern("whole", 500_000);
-        world.Memory.PutPattern("other", 500_000);
-        world.Memory.PutPattern("partly", 500_000);
-        await world.LoadAsync("whole", "other");
-        ulong whole = world.Kernel.Walk("whole").NodeId;
-        ulong other = world.Kernel.Walk("other").NodeId;
-        ulong partly = world.Kernel.Walk("partly").NodeId;
-
-        FuseOpenOut first = world.Kernel.Open(whole).Read<FuseOpenOut>();
-        FuseOpenOut second = world.Kernel.Open(whole).Read<FuseOpenOut>();
-        FuseOpenOut cached = world.Kernel.Open(partly).Read<FuseOpenOut>();
-
-        Assert.True((first.Flags & (uint)FuseOpenFlags.Passthrough) != 0);
-        Assert.Equal(first.BackingId, second.BackingId);
-        Assert.True((cached.Flags & (uint)FuseOpenFlags.Passthrough) == 0);
-        await world.LoadAsync("partly");
-        Assert.True((world.Kernel.Open(partly).Read<FuseOpenOut>().Flags & (uint)FuseOpenFlags.Passthrough) == 0, "the mode changed while open");
-
-        world.Restart();
-        Assert.Equal(first.BackingId, world.Kernel.Open(whole).Read<FuseOpenOut>().BackingId);
-        foreach (HandleView handle in world.FileSystem.Table.Handles().Where(handle => handle.NodeId == whole))
-        {
-            world.Kernel.Release(whole, handle.Handle);
-        }
-
-        Assert.Equal(1, world.FileSystem.GetStatus().Backings);
-        ulong of = world.Kernel.Open(other).Read<FuseOpenOut>().Handle;
-        world.Kernel.Release(other, of);
-        Assert.Equal(1, world.FileSystem.GetStatus().Backings);
-        world.Kernel.Forget(other, 1);
-        Assert.Equal(0, world.FileSystem.GetStatus().Backings);
-        Assert.False(world.FileSystem.Table.TryGet(other, out _));
-    }
-
-    [Fact]
-    public async Task FilesThatNobodyHasOpenAreGivenBackByBytesAndByTime()
-    {
-        ManualTimeProvider time = new();
-        await using var world = new FileSystemWorld(new FileSystemOptions { PassthroughFromBytes = 1, MaxIdleBackingBytes = 1_000_000 }, time, passthrough: true);
-        string[] names = ["a", "b", "c"];
-        foreach (string name in names)
-        {
-            world.Memory.PutPattern(name, 400_000);
-        }
-
-        await world.LoadAsync(names);
-        foreach (string name in names)
-        {
-            ulong node = world.Kernel.Walk(name).NodeId;
-            world.Kernel.Release(node, world.Kernel.Open(node).Read<FuseOpenOut>().Handle);
-        }
-
-        Assert.Equal(2, world.FileSystem.GetStatus().Backings);
-        ulong open = world.Kernel.Walk("c").NodeId;
-        Assert.True((world.Kernel.Open(open).Read<FuseOpenOut>().Flags & (uint)FuseOpenFlags.Passthrough) != 0);
-
-        time.Advance(Backings.IdleTime);
-        time.Advance(Backings.IdleTime);
-
-        Assert.Equal(1, world.FileSystem.GetStatus().Backings);
-        Assert.Single(world.Kernel.OpenBackings);
-    }
-
-    [Fact]
-    public async Task AKillWhileAFileIsGivenBackLeavesNoDeadId()
-    {
-        await using var world = new FileSystemWorld(new FileSystemOptions { PassthroughFromBytes = 1 }, passthrough: true);
-        world.Memory.PutPattern("file", 400_000);
-        await world.LoadAsync("file");
-        ulong node = world.Kernel.Walk("file").NodeId;
-        FuseOpenOut first = world.Kernel.Open(node).Read<FuseOpenOut>();
-        world.Kernel.Release(node, first.Handle);
-
-        // As Close leaves it when it is killed between its first and its last step.
-        world.FileSystem.Table.SetBacking(node, -first.BackingId);
-        world.Restart();
-
-        FuseOpenOut second = world.Kernel.Open(node).Read<FuseOpenOut>();
-        Assert.True(second.BackingId > 0);
-        Assert.Equal([second.BackingId], world.Kernel.OpenBackings.Keys);
-    }
-
-    [Theory]
-    [InlineData(Errno.ENOMEM, true)]
-    [InlineData(Errno.ELOOP, true)]
-    [InlineData(Errno.EPERM, false)]
-    [InlineData(Errno.EOPNOTSUPP, false)]
-    public async Task OnlyWhatHoldsForEveryFileEndsPassthrough(int errno, bool goesOn)
-    {
-        await using var world = new FileSystemWorld(new FileSystemOptions { PassthroughFromBytes = 1 }, passthrough: true);
-        world.Memory.PutPattern("file", 400_000);
-        world.Memory.PutPattern("other", 400_000);
-        await world.LoadAsync("file", "other");
-        world.Kernel.BackingErrno = errno;
-        Assert.Equal(0, world.Kernel.Open(world.Kernel.Walk("file").NodeId).Read<FuseOpenOut>().BackingId);
-        world.Kernel.BackingErrno = 0;
-
-        Assert.Equal(goesOn, world.Kernel.Open(world.Kernel.Walk("other").NodeId).Read<FuseOpenOut>().BackingId > 0);
-    }
-
-    [Fact]
     public void EveryKindOfErrorHasAnErrno()
     {
         foreach (ErrorKind kind in Enum.GetValues<ErrorKind>())
@@ -603,12 +414,6 @@ public sealed class MountedFileSystemTests
 
         Assert.True(SpinWait.SpinUntil(() => world.Kernel.DroppedNames.Count > 800, TimeSpan.FromSeconds(30)), "no names were dropped");
     }
-
-    private static ObjectHeaders Headers(params (string Name, string Value)[] metadata)
-        => new() { UserMetadata = metadata.ToDictionary(pair => pair.Name, pair => pair.Value, StringComparer.Ordinal) };
-
-    private static string Xattr(FileSystemWorld world, ulong nodeId, string name)
-        => Encoding.UTF8.GetString(world.Kernel.Ask(FuseOpcode.GetXattr, nodeId, [.. BitConverter.GetBytes(1024L), .. Encoding.UTF8.GetBytes(name + "\0")]).Body);
 
     private sealed class SilentSink : IFuseReplySink
     {

@@ -95,7 +95,7 @@ public sealed class HolderTests : IDisposable
 
         _kernel.Mounts = [];
 
-        await UntilAsync(() =>
+        await Eventually.TrueAsync("the lock is free again and the entry is gone", () =>
         {
             _time.Advance(TimeSpan.FromSeconds(1));
             using SafeFileHandle? free = registry.TryLock(id);
@@ -116,7 +116,7 @@ public sealed class HolderTests : IDisposable
         string[] before = Files();
         Directory.Delete(_directory["run"], recursive: true);
 
-        await UntilAsync(() =>
+        await Eventually.TrueAsync("the directory is as it was", () =>
         {
             _time.Advance(TimeSpan.FromSeconds(1));
             return Files().SequenceEqual(before, StringComparer.Ordinal);
@@ -162,21 +162,12 @@ public sealed class HolderTests : IDisposable
 
     private async Task<int> EndAsync(Task<int> holder)
     {
-        await UntilAsync(() =>
+        await Eventually.TrueAsync("the holder ends", () =>
         {
             _time.Advance(TimeSpan.FromSeconds(1));
             return holder.IsCompleted;
         });
         return await holder;
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using CancellationTokenSource limit = new(Patience);
-        while (!condition())
-        {
-            await Task.Delay(10, limit.Token);
-        }
     }
 
     private sealed class ScriptedKernel : IKernelMount

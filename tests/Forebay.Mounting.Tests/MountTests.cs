@@ -39,16 +39,18 @@ public sealed class MountTests(ITestOutputHelper output)
         Task<(int Code, string Output)>[] readers = [.. Enumerable.Range(0, 3).Select(_ => TestMount.RunAsync("sh", "-c", $"for i in 1 2 3 4; do sha256sum < {mount.FilePath} || exit 1; done"))];
         int kills = 0;
         HashSet<int> workers = [];
-        while (!Task.WhenAll(readers).IsCompleted)
+        Task all = Task.WhenAll(readers);
+        while (!all.IsCompleted)
         {
             int worker = mount.Entry.WorkerPid;
             if (workers.Add(worker))
             {
+                await Eventually.ReadsMoreAsync(worker, 20, () => all.IsCompleted);
                 TestMount.Signal(worker, 9);
                 kills++;
             }
 
-            await Task.Delay(150);
+            await mount.UntilAsync("another worker serves", () => all.IsCompleted || mount.Entry.WorkerPid != worker);
         }
 
         foreach ((int code, string text) in await Task.WhenAll(readers))
@@ -366,8 +368,7 @@ public sealed class MountTests(ITestOutputHelper output)
     {
         RegisteredMount entry = mount.Entry;
         using Process reader = TestMount.Start("sha256sum", mount.FilePath);
-        await Task.Delay(700);
-        Assert.False(reader.HasExited);
+        await Eventually.WaitsForFuseAsync(reader);
 
         TestMount.Signal(entry.HolderPid, 15);
 

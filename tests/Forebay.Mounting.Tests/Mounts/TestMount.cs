@@ -90,15 +90,7 @@ internal sealed class TestMount : IDisposable
     public static void Signal(int process, int signal) => Assert.Equal(0, kill(process, signal));
 
     /// <summary>Waits for something that another process brings about.</summary>
-    public async Task UntilAsync(string what, Func<bool> condition)
-    {
-        long started = Stopwatch.GetTimestamp();
-        while (!condition())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(started) < Patience, $"not within {Patience.TotalSeconds} s: {what}\n{Log}");
-            await Task.Delay(10);
-        }
-    }
+    public Task UntilAsync(string what, Func<bool> condition) => Eventually.TrueAsync(what, condition, Patience, () => Log);
 
     public static bool IsAlive(int process) => File.Exists($"/proc/{process}/stat") && !File.ReadAllText($"/proc/{process}/stat").Contains(") Z ", StringComparison.Ordinal);
 

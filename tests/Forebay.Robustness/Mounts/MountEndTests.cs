@@ -52,7 +52,7 @@ public sealed class MountEndTests
         using MountedDirectory mount = await MountAsync();
         MountedDirectory.Kill((await mount.ListedAsync()).WorkerPid, Stop);
         using Process reader = mount.Start("cat", $"{mount.MountPoint}/a/large");
-        await Task.Delay(300);
+        await Eventually.WaitsForFuseAsync(reader);
 
         Finished busy = await mount.RunAsync("unmount", mount.MountPoint).WaitAsync(TimeSpan.FromSeconds(5));
         Finished unmount = await mount.RunAsync("unmount", "--force", mount.MountPoint).WaitAsync(TimeSpan.FromSeconds(15));
@@ -71,7 +71,7 @@ public sealed class MountEndTests
         ListedMount listed = await mount.ListedAsync();
         MountedDirectory.Kill(listed.WorkerPid, Stop);
         using Process reader = mount.Start("sha256sum", $"{mount.MountPoint}/a/large");
-        await Task.Delay(300);
+        await Eventually.WaitsForFuseAsync(reader);
 
         MountedDirectory.Kill(listed.HolderPid, 15);
 

@@ -191,14 +191,18 @@ public sealed class NodeMountTests
         await world.MountAsync();
         Task<Finished> reading = world.Mount.ShellAsync($"for i in $(seq 40); do cat {world.Mount.MountPoint}/dir/large | sha256sum; cat {world.Mount.MountPoint}/dir/other | sha256sum; done | sort | uniq -c | awk '{{print $1}}'");
         int kills = 0;
+        int killed = 0;
         while (!reading.IsCompleted && kills < 8)
         {
-            if (world.Mount.Peek() is { WorkerPid: > 0 } now && MountedDirectory.Kill(now.WorkerPid))
+            if (world.Mount.Peek() is { WorkerPid: > 0 } now && now.WorkerPid != killed)
             {
+                await Eventually.ReadsMoreAsync(now.WorkerPid, 10, () => reading.IsCompleted);
+                Assert.True(MountedDirectory.Kill(now.WorkerPid));
+                killed = now.WorkerPid;
                 kills++;
             }
 
-            await Task.Delay(150);
+            await Eventually.TrueAsync("another worker serves", () => reading.IsCompleted || world.Mount.Peek()?.WorkerPid != killed);
         }
 
         Finished read = await reading;
