@@ -64,9 +64,10 @@ public sealed partial class Tier
                 file.Entry.IsWhole = file.IsWhole;
                 FoldLocked(file.Entry, file);
                 file.Entry.File = null;
-                if (file.Entry.SizeBytes == 0)
+                if (file.Pages.PresentCount == 0)
                 {
-                    // Opened, but never filled: nothing of it is worth remembering.
+                    // Opened, but nothing of it is here, reserved though it may be: no row is of this file. One of a former file of the version
+                    // may be there, until its delete is written: loaded again, this one would be taken for it.
                     empty = file.Entry;
                     RemoveLocked(empty);
                 }
@@ -75,7 +76,7 @@ public sealed partial class Tier
 
         if (empty is not null)
         {
-            Discard(empty, null, 0);
+            Discard(empty, null, empty.SizeBytes);
         }
 
         if (closed)

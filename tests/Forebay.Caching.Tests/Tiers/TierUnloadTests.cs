@@ -1,5 +1,6 @@
 using Forebay.Core;
 using Forebay.Testing;
+using Microsoft.Data.Sqlite;
 using Xunit;
 using static Forebay.Caching.Tests.Tiers.TierHarness;
 
@@ -34,5 +35,40 @@ public sealed class TierUnloadTests : IDisposable
         PutAll(tier, Version("e", PageBytes));
         Await(() => !file.IsUsable, "it is unloaded");
         Assert.True(Holds(tier, version, 0));
+    }
+
+    [Fact]
+    public void AFileOfWhichNothingWasStoredIsNotTakenForAFormerOneWhoseRowIsStillThere()
+    {
+        using Tier tier = Open(_temp["tier"], owners: new TierOwners([], maxOpenFiles: 1));
+        ObjectVersion version = Version("a", 2 * PageBytes);
+        PutAll(tier, version);
+        tier.FlushIndex();
+        using var other = new SqliteConnection($"Data Source={_temp["tier/index.db"]};Pooling=False");
+        other.Open();
+        using SqliteTransaction nobodyElseWrites = other.BeginTransaction(deferred: false);
+        Assert.True(tier.Drop(version.Id, pinnedToo: false, dryRun: false) > 0);
+
+        // A fill that is interrupted within its first page.
+        CacheFile file = tier.FindOrCreate(version)!;
+        Assert.True(file.TryAcquire(out _));
+        Assert.Equal(ReserveStatus.Reserved, file.Reserve(0));
+        Assert.True(file.Write(0, PageOf(version, 0).AsSpan(0, 777)));
+        file.Release();
+        for (int i = 0; i < 4 && file.IsUsable; i++)
+        {
+            CacheFile another = tier.FindOrCreate(Version($"b{i}", PageBytes))!;
+            Assert.True(another.TryAcquire(out _));
+            another.Release();
+        }
+
+        Assert.False(file.IsUsable, "it was not unloaded, so nothing was proved");
+        Assert.Null(tier.Find(version));
+        Assert.Equal(0, tier.PresentBytes(version));
+        PutAll(tier, version);
+        nobodyElseWrites.Rollback();
+        tier.FlushIndex();
+        Assert.True(Holds(tier, version, 0) && Holds(tier, version, 1));
+        Assert.Equal(0, tier.CorruptPages);
     }
 }
