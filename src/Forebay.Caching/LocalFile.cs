@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Forebay.Core;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Caching;
@@ -10,7 +11,7 @@ internal static unsafe class LocalFile
     /// <exception cref="TierIOException">With the errno of open(2).</exception>
     internal static SafeFileHandle Open(string path, bool create, bool writable = true, bool truncate = false)
     {
-        int flags = (writable ? Native.OpenReadWrite : Native.OpenReadOnly) | Native.OpenCloseOnExec | Native.OpenNoFollow | (create ? Native.OpenCreate : 0) | (truncate ? Native.OpenTruncate : 0);
+        int flags = (writable ? Native.OpenReadWrite : Native.OpenReadOnly) | Native.OpenCloseOnExec | OpenFlags.NoFollow | (create ? Native.OpenCreate : 0) | (truncate ? Native.OpenTruncate : 0);
         int descriptor = Native.Open(path, flags, 0x180 /* 0600 */);
         if (descriptor < 0)
         {

@@ -11,8 +11,6 @@ internal static unsafe partial class Native
     internal const int OpenCreate = 0x40;
     internal const int OpenTruncate = 0x200;
     internal const int OpenCloseOnExec = 0x80000;
-    internal const int OpenNoFollowOfArm = 0x8000;
-    internal const int OpenNoFollowOfX64 = 0x20000;
     internal const int LockExclusive = 2;
     internal const int LockNonBlocking = 4;
     internal const int AtEmptyPath = 0x1000;
@@ -28,9 +26,6 @@ internal static unsafe partial class Native
 
     /// <summary>FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE.</summary>
     internal const int PunchHoleKeepSize = 3;
-
-    /// <summary>One of the flags whose numbers differ: on ARM the other one means O_LARGEFILE and protects from nothing.</summary>
-    internal static int OpenNoFollow => RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? OpenNoFollowOfArm : OpenNoFollowOfX64;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Open(string path, int flags, int mode);

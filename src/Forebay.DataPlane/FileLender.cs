@@ -15,6 +15,8 @@ namespace Forebay.DataPlane;
 /// </remarks>
 public sealed class FileLender : IDisposable
 {
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
+
     private readonly FileLenderOptions _options;
     private readonly ILogger _logger;
     private readonly LendingSocket _listener;
@@ -22,6 +24,7 @@ public sealed class FileLender : IDisposable
     private readonly Lock _lock = new();
     private readonly HashSet<LenderConnection> _connections = [];
     private readonly Thread _accepting;
+    private readonly ManualResetEventSlim _stop = new();
     private bool _isDisposed;
 
     private FileLender(FileLenderOptions options, ILogger logger)
@@ -76,9 +79,11 @@ public sealed class FileLender : IDisposable
             connections = [.. _connections];
         }
 
+        _stop.Set();
         _listener.Shutdown();
         _accepting.Join();
         _listener.Dispose();
+        _stop.Dispose();
         foreach (LenderConnection connection in connections)
         {
             connection.Dispose();
@@ -96,8 +101,21 @@ public sealed class FileLender : IDisposable
 
     private void Accept()
     {
-        while (_listener.Accept() is { } socket)
+        while (true)
         {
+            LendingSocket? socket = _listener.Accept(out bool isOver);
+            if (isOver)
+            {
+                return;
+            }
+
+            if (socket is null)
+            {
+                // Descriptors or memory lack: mounts wait in the backlog meanwhile.
+                _stop.Wait(AcceptPause);
+                continue;
+            }
+
             if (socket.PeerUser() is not { } user || (user != 0 && user != Native.EffectiveUser()))
             {
                 DataPlaneLog.Stranger(_logger, socket.PeerUser()?.ToString(CultureInfo.InvariantCulture) ?? "unknown");

@@ -8,11 +8,6 @@ internal static unsafe partial class Native
 {
     internal const int OpenReadWrite = 2;
     internal const int OpenCloseOnExec = 0x80000;
-    internal const int SocketUnix = 1;
-    internal const int SocketStream = 1;
-    internal const int SocketLevel = 1;
-    internal const int RightsMessage = 1;
-    internal const int MessageCloseOnExec = 0x40000000;
     internal const int SetDescriptorFlags = 2;
     internal const short PollIn = 1;
 
@@ -73,12 +68,6 @@ internal static unsafe partial class Native
     [LibraryImport("libc", EntryPoint = "sigaction", SetLastError = true)]
     internal static partial int SetSignalAction(int signal, SignalAction* action, SignalAction* old);
 
-    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
-    internal static partial int SocketPair(int domain, int type, int protocol, int* pair);
-
-    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
-    internal static partial nint ReceiveMessage(SafeFileHandle socket, MessageHeader* message, int flags);
-
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int SetDescriptor(SafeFileHandle file, int command, int argument);
 
@@ -107,28 +96,5 @@ internal static unsafe partial class Native
     internal struct SignalAction
     {
         internal nint Handler;
-    }
-
-    /// <summary><c>struct msghdr</c>, 56 bytes on 64-bit machines.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct MessageHeader
-    {
-        internal void* Name;
-        internal uint NameLength;
-        internal IoVector* Pieces;
-        internal nuint PieceCount;
-        internal void* Control;
-        internal nuint ControlLength;
-        internal int Flags;
-    }
-
-    /// <summary><c>struct cmsghdr</c> with one descriptor, padded to 24 bytes.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 24)]
-    internal struct DescriptorMessage
-    {
-        internal nuint Length;
-        internal int Level;
-        internal int Type;
-        internal int Descriptor;
     }
 }

@@ -6,17 +6,6 @@ namespace Forebay.Mounting;
 /// <summary>The system calls of this room. Errno is read at once by the callers, through <see cref="Marshal.GetLastPInvokeError"/>.</summary>
 internal static unsafe partial class Native
 {
-    internal const int AddressFamilyUnix = 1;
-    internal const int SocketSeqPacket = 5;
-    internal const int SocketCloseOnExec = 0x80000;
-    internal const int SolSocket = 1;
-    internal const int ScmRights = 1;
-    internal const int SoPeerCredentials = 17;
-    internal const int SoSendBuffer = 7;
-    internal const int MessageNoSignal = 0x4000;
-    internal const int MessageCloseOnExec = 0x40000000;
-    internal const int MessageTruncated = 0x20;
-    internal const int ControlTruncated = 0x8;
     internal const short PollIn = 1;
     internal const short PollPriority = 2;
     internal const short PollOut = 4;
@@ -33,7 +22,6 @@ internal static unsafe partial class Native
     internal const int OpenWriteOnly = 1;
     internal const int OpenCreate = 0x40;
     internal const int OpenAppend = 0x400;
-    internal const int OpenNoFollow = 0x20000;
     internal const int OpenCloseOnExec = 0x80000;
     internal const short SpawnSetSignalDefaults = 0x04;
     internal const short SpawnSetSignalMask = 0x08;
@@ -41,39 +29,6 @@ internal static unsafe partial class Native
     internal const int WaitNoHang = 1;
     internal const int SignalKill = 9;
     internal const int SignalTerminate = 15;
-
-    [LibraryImport("libc", EntryPoint = "socketpair", SetLastError = true)]
-    internal static partial int SocketPair(int domain, int type, int protocol, int* descriptors);
-
-    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
-    internal static partial int Socket(int domain, int type, int protocol);
-
-    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
-    internal static partial int Bind(SafeFileHandle socket, byte* address, uint length);
-
-    [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
-    internal static partial int Listen(SafeFileHandle socket, int backlog);
-
-    [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
-    internal static partial int Accept(SafeFileHandle socket, nint address, nint length, int flags);
-
-    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
-    internal static partial int Connect(SafeFileHandle socket, byte* address, uint length);
-
-    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
-    internal static partial int GetSocketOption(SafeFileHandle socket, int level, int name, void* value, uint* length);
-
-    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
-    internal static partial int SetSocketOption(SafeFileHandle socket, int level, int name, void* value, uint length);
-
-    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
-    internal static partial nint SendMessage(SafeFileHandle socket, MessageHeader* message, int flags);
-
-    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
-    internal static partial nint ReceiveMessage(SafeFileHandle socket, MessageHeader* message, int flags);
-
-    [LibraryImport("libc", EntryPoint = "shutdown", SetLastError = true)]
-    internal static partial int Shutdown(SafeFileHandle socket, int how);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollEntry* entries, nuint count, int timeoutMilliseconds);
@@ -159,38 +114,6 @@ internal static unsafe partial class Native
     /// <summary>pidfd_open(2), the same number on every architecture.</summary>
     internal const long PidFdOpen = 434;
 
-    /// <summary><c>struct msghdr</c> of 64-bit Linux, 56 bytes.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct MessageHeader
-    {
-        internal void* Name;
-        internal uint NameLength;
-        private readonly uint _padding;
-        internal Vector* Vectors;
-        internal nuint VectorCount;
-        internal void* Control;
-        internal nuint ControlLength;
-        internal int Flags;
-        private readonly int _end;
-    }
-
-    /// <summary><c>struct iovec</c>.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct Vector
-    {
-        internal void* Start;
-        internal nuint Length;
-    }
-
-    /// <summary><c>struct cmsghdr</c> of 64-bit Linux; the descriptors follow at byte 16.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct ControlHeader
-    {
-        internal nuint Length;
-        internal int Level;
-        internal int Kind;
-    }
-
     /// <summary><c>struct pollfd</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct PollEntry
@@ -198,14 +121,5 @@ internal static unsafe partial class Native
         internal int Descriptor;
         internal short Events;
         internal short Returned;
-    }
-
-    /// <summary><c>struct ucred</c>.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct PeerCredentials
-    {
-        internal int Process;
-        internal uint User;
-        internal uint Group;
     }
 }

@@ -28,7 +28,7 @@ public sealed unsafe class SharedMemory : IDisposable
     public static SharedMemory Map(SafeFileHandle memory, long bytes)
     {
         void* address = Native.Map(null, (nuint)bytes, ReadWrite, Shared, memory, 0);
-        return (nint)address != -1 ? new SharedMemory(address, (nuint)bytes) : throw MessageSocket.Failed("the shared memory cannot be mapped");
+        return (nint)address != -1 ? new SharedMemory(address, (nuint)bytes) : throw SystemError.Last("the shared memory cannot be mapped");
     }
 
     /// <inheritdoc/>
@@ -47,7 +47,7 @@ public sealed unsafe class SharedMemory : IDisposable
         SafeFileHandle handle = new(Native.CreateMemoryFile("forebay-inodes", Native.MemfdCloseOnExec), ownsHandle: true);
         if (handle.IsInvalid || Native.Truncate(handle, bytes) != 0)
         {
-            throw MessageSocket.Failed("no shared memory could be made");
+            throw SystemError.Last("no shared memory could be made");
         }
 
         return handle;

@@ -119,7 +119,7 @@ public sealed class HostileMessageTests
         using LendingSocket listener = LendingSocket.Listen(world.Options.Path);
         using FileBorrower borrower = new(new FileBorrowerOptions { Path = world.Options.Path, Mount = "data" }, TimeProvider.System, NullLogger.Instance);
         borrower.Start();
-        using LendingSocket mount = listener.Accept()!;
+        using LendingSocket mount = listener.Accept(out _)!;
         byte[] buffer = new byte[LendingMessage.MaxBytes];
         mount.TrySend(Valid()[0]);
         mount.Receive(buffer, out _);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Forebay.Core;
+using Forebay.Core.Sockets;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Fuse;
@@ -17,20 +18,20 @@ internal static unsafe class Fusermount
     /// <param name="options">Comma-separated.</param>
     internal static FuseDevice Mount(string directory, string options)
     {
-        int* pair = stackalloc int[2];
-
-        // Without close-on-exec for the program's end: it must be inherited. Ours is closed in the child by the flag.
-        if (Native.SocketPair(Native.SocketUnix, Native.SocketStream, 0, pair) != 0)
+        (DescriptorSocket ours, DescriptorSocket theirs) = DescriptorSocket.Pair(isStream: true);
+        using (ours)
+        using (theirs)
         {
-            throw FuseMount.Refused(Marshal.GetLastPInvokeError(), directory);
+            // Inherited by the program; ours is closed in it.
+            Native.SetDescriptor(theirs.Handle, Native.SetDescriptorFlags, 0);
+            return Mount(directory, options, ours, theirs);
         }
+    }
 
-        using SafeFileHandle ours = new(pair[0], ownsHandle: true);
-        using SafeFileHandle theirs = new(pair[1], ownsHandle: true);
-        Native.SetDescriptor(ours, Native.SetDescriptorFlags, 1);
-
+    private static FuseDevice Mount(string directory, string options, DescriptorSocket ours, DescriptorSocket theirs)
+    {
         ProcessStartInfo start = new(Program) { ArgumentList = { "-o", options, "--", directory } };
-        start.Environment["_FUSE_COMMFD"] = pair[1].ToString(CultureInfo.InvariantCulture);
+        start.Environment["_FUSE_COMMFD"] = theirs.Handle.DangerousGetHandle().ToString(CultureInfo.InvariantCulture);
         (int exitCode, string message) = Run(start);
         if (exitCode != 0)
         {
@@ -120,16 +121,11 @@ internal static unsafe class Fusermount
         }
     }
 
-    private static SafeFileHandle ReceiveDescriptor(SafeFileHandle socket, string directory)
+    private static SafeFileHandle ReceiveDescriptor(DescriptorSocket socket, string directory)
     {
-        byte one;
-        Native.IoVector piece = new() { Base = &one, Length = 1 };
-        Native.DescriptorMessage control;
-        Native.MessageHeader message = new() { Pieces = &piece, PieceCount = 1, Control = &control, ControlLength = (nuint)sizeof(Native.DescriptorMessage) };
-        nint count = Native.ReceiveMessage(socket, &message, Native.MessageCloseOnExec);
-        bool isDescriptor = count > 0 && message.ControlLength >= 20 && control is { Level: Native.SocketLevel, Type: Native.RightsMessage, Length: >= 20 };
-        return isDescriptor
-            ? new SafeFileHandle(control.Descriptor, ownsHandle: true)
+        _ = socket.Receive(stackalloc byte[1], out SafeFileHandle[] descriptors, out _);
+        return descriptors is [var device]
+            ? device
             : throw new ForebayException(ErrorKind.Unavailable, $"{Program} mounted at {directory} but handed no device over: unmount with {Program} -u {directory} and try again.");
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class Holder
     private static readonly TimeSpan InheritPatience = TimeSpan.FromSeconds(5);
 
     private SafeFileHandle? _lock;
-    private SafeFileHandle? _listener;
+    private MessageSocket? _listener;
     private (int Major, int Minor)? _place;
     private bool _isAway;
     private bool _isRegistered;

@@ -17,7 +17,7 @@ internal sealed partial class Holder
 
     private void AcceptClient()
     {
-        MessageSocket? client = MessageSocket.Accept(_listener!);
+        MessageSocket? client = _listener!.Accept();
         if (client is null)
         {
             return;

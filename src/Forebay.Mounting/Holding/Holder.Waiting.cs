@@ -13,7 +13,7 @@ internal sealed unsafe partial class Holder
         entries[2] = Entry(_current?.Socket.Descriptor ?? -1);
         entries[3] = Entry(_standby?.Socket.Descriptor ?? -1);
         entries[4] = Entry(_next?.Socket.Descriptor ?? -1);
-        entries[5] = Entry(_listener is null ? -1 : (int)_listener.DangerousGetHandle());
+        entries[5] = Entry(_listener is null ? -1 : _listener.Descriptor);
         entries[6] = Entry(_client?.Descriptor ?? -1);
         WorkerSlot?[] workers = [_current, _standby, _next];
         if (Native.Poll(entries, 7, (int)Math.Ceiling(timeout.TotalMilliseconds)) <= 0)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Forebay.Core;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Mounting.Holding;
@@ -27,7 +28,7 @@ internal sealed class HolderLog(TextWriter output, TimeProvider time, string? fi
             }
 
             // Where others may write to the directory, a link put in the place of either file must not lead elsewhere.
-            using SafeFileHandle handle = new(Native.Open(file, Native.OpenReadWrite | Native.OpenCloseOnExec | Native.OpenNoFollow, 0), ownsHandle: true);
+            using SafeFileHandle handle = new(Native.Open(file, Native.OpenReadWrite | Native.OpenCloseOnExec | OpenFlags.NoFollow, 0), ownsHandle: true);
             if (handle.IsInvalid)
             {
                 return;

@@ -107,8 +107,8 @@ public static class MountLauncher
         }
 
         SafeFileHandle handle = new(
-            Native.Open(file, Native.OpenWriteOnly | Native.OpenCreate | Native.OpenAppend | Native.OpenCloseOnExec | Native.OpenNoFollow, 0x180 /* 0600 */), ownsHandle: true);
-        return !handle.IsInvalid ? handle : throw MessageSocket.Failed($"the log file {file} cannot be opened");
+            Native.Open(file, Native.OpenWriteOnly | Native.OpenCreate | Native.OpenAppend | Native.OpenCloseOnExec | OpenFlags.NoFollow, 0x180 /* 0600 */), ownsHandle: true);
+        return !handle.IsInvalid ? handle : throw SystemError.Last($"the log file {file} cannot be opened");
     }
 }
 

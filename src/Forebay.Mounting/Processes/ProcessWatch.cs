@@ -1,12 +1,12 @@
 using System.Runtime.InteropServices;
 using Forebay.Core;
-using Forebay.Mounting.Messages;
+using Forebay.Core.Sockets;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Mounting.Processes;
 
 /// <summary>A process that may not be a child of this one, held by a pidfd: its number cannot come to mean another process.</summary>
-internal sealed unsafe class ProcessWatch : IDisposable
+internal sealed class ProcessWatch : IDisposable
 {
     private readonly SafeFileHandle _descriptor;
 
@@ -29,24 +29,14 @@ internal sealed unsafe class ProcessWatch : IDisposable
             return new ProcessWatch(id, new SafeFileHandle((nint)descriptor, ownsHandle: true));
         }
 
-        return Marshal.GetLastPInvokeError() == Native.NoSuchProcess ? null : throw MessageSocket.Failed($"process {id} cannot be watched");
+        return Marshal.GetLastPInvokeError() == Native.NoSuchProcess ? null : throw SystemError.Last($"process {id} cannot be watched");
     }
 
     /// <summary>Waits for the end: all its descriptors are closed then, and all its locks free.</summary>
     /// <returns>False when the time passed first.</returns>
     public bool WaitForExit(TimeSpan timeout)
     {
-        Native.PollEntry entry = new() { Descriptor = (int)_descriptor.DangerousGetHandle(), Events = Native.PollIn };
-        long deadline = Environment.TickCount64 + (long)timeout.TotalMilliseconds;
-        int ready;
-        do
-        {
-            // A signal, such as that of a child that ends, is no end of the time.
-            ready = Native.Poll(&entry, 1, (int)Math.Max(0, deadline - Environment.TickCount64));
-        }
-        while (ready < 0 && Marshal.GetLastPInvokeError() == Native.Interrupted);
-
-        bool ended = ready > 0;
+        bool ended = Readiness.Wait(_descriptor, timeout);
         if (ended)
         {
             // Takes the exit code where it is a child; else somebody else does.

@@ -77,10 +77,10 @@ public sealed class MountRegistry
     /// <returns>Null when another one has it.</returns>
     internal SafeFileHandle? TryLock(string id)
     {
-        SafeFileHandle handle = new(Native.Open(FileOf(id, "lock"), Native.OpenFlagsForLock | Native.OpenNoFollow, 0x180 /* 0600 */), ownsHandle: true);
+        SafeFileHandle handle = new(Native.Open(FileOf(id, "lock"), Native.OpenFlagsForLock | OpenFlags.NoFollow, 0x180 /* 0600 */), ownsHandle: true);
         if (handle.IsInvalid)
         {
-            throw MessageSocket.Failed($"no lock can be made in {Directory}");
+            throw SystemError.Last($"no lock can be made in {Directory}");
         }
 
         if (Native.FileLock(handle, Native.LockExclusive | Native.LockNonBlocking) == 0)

@@ -1,7 +1,4 @@
-using System.Globalization;
-using System.Runtime.InteropServices;
 using Forebay.Testing;
-using Microsoft.Win32.SafeHandles;
 using Xunit;
 using static Forebay.Caching.Tests.Tiers.TierHarness;
 
@@ -9,7 +6,7 @@ namespace Forebay.Caching.Tests.Tiers;
 
 /// <summary>A process that has no descriptor left, really. Alone: everything else in it would fail too.</summary>
 [Collection(nameof(TierDescriptorTests))]
-public sealed partial class TierDescriptorTests : IDisposable
+public sealed class TierDescriptorTests : IDisposable
 {
     private readonly TempDirectory _temp = new();
 
@@ -39,48 +36,6 @@ public sealed partial class TierDescriptorTests : IDisposable
         Assert.Equal(0, tier.IoErrors);
         Assert.Equal("ok", tier.State);
         Assert.True(Holds(tier, Version("idle/0", 100), 0));
-    }
-
-    /// <summary>Lowers the limit to what is open and takes what is free below it, until it is disposed.</summary>
-    private sealed partial class NoDescriptors : IDisposable
-    {
-        private const int OpenFiles = 7;
-        private readonly List<SafeFileHandle> _taken = [];
-        private Limit _before;
-
-        internal static NoDescriptors Begin()
-        {
-            var none = new NoDescriptors();
-            Assert.Equal(0, GetLimit(OpenFiles, out none._before));
-            ulong highest = Directory.GetFileSystemEntries("/proc/self/fd").Max(path => ulong.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
-            Limit lowered = none._before with { Soft = highest + 1 };
-            Assert.Equal(0, SetLimit(OpenFiles, in lowered));
-            try
-            {
-                while (true)
-                {
-                    none._taken.Add(File.OpenHandle("/dev/null"));
-                }
-            }
-            catch (IOException)
-            {
-                return none;
-            }
-        }
-
-        public void Dispose()
-        {
-            _taken.ForEach(handle => handle.Dispose());
-            Assert.Equal(0, SetLimit(OpenFiles, in _before));
-        }
-
-        [LibraryImport("libc", EntryPoint = "getrlimit")]
-        private static partial int GetLimit(int resource, out Limit limit);
-
-        [LibraryImport("libc", EntryPoint = "setrlimit")]
-        private static partial int SetLimit(int resource, in Limit limit);
-
-        private record struct Limit(ulong Soft, ulong Hard);
     }
 }
 

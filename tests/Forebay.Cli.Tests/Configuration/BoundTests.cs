@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using Forebay.Cli.Configuration;
 using Forebay.Core;
+using Forebay.Core.Sockets;
 using Forebay.DataPlane;
 using Forebay.FileSystem;
 using Forebay.Fuse;
@@ -16,7 +17,7 @@ public sealed partial class BoundTests
 {
     private const string Title = "### Bounds of mounts that no option sets";
     private const BindingFlags Constants = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
-    private static readonly Assembly[] Rooms = [typeof(FuseSession).Assembly, typeof(MountedFileSystem).Assembly, typeof(MountDescription).Assembly, typeof(FileLender).Assembly];
+    private static readonly Assembly[] Rooms = [typeof(DescriptorSocket).Assembly, typeof(FuseSession).Assembly, typeof(MountedFileSystem).Assembly, typeof(MountDescription).Assembly, typeof(FileLender).Assembly];
     private static readonly object[] Options = [new FuseSessionOptions(), new FuseConnectionOptions(), new FileSystemOptions()];
 
     private static readonly Dictionary<string, string> Documented = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "docs", "CONFIGURATION.md"))

@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+using Xunit;
+
+namespace Forebay.Testing;
+
+/// <summary>Lowers the limit to what is open and takes what is free below it, until it is disposed.</summary>
+public sealed partial class NoDescriptors : IDisposable
+{
+    private const int OpenFiles = 7;
+    private readonly List<SafeFileHandle> _taken = [];
+    private Limit _before;
+
+    /// <summary>Begins; the limit is the process's: nothing else may run in it.</summary>
+    public static NoDescriptors Begin()
+    {
+        var none = new NoDescriptors();
+        Assert.Equal(0, GetLimit(OpenFiles, out none._before));
+        ulong highest = Directory.GetFileSystemEntries("/proc/self/fd").Max(path => ulong.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
+        Limit lowered = none._before with { Soft = highest + 1 };
+        Assert.Equal(0, SetLimit(OpenFiles, in lowered));
+        try
+        {
+            while (true)
+            {
+                none._taken.Add(File.OpenHandle("/dev/null"));
+            }
+        }
+        catch (IOException)
+        {
+            return none;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _taken.ForEach(handle => handle.Dispose());
+        _taken.Clear();
+        Assert.Equal(0, SetLimit(OpenFiles, in _before));
+    }
+
+    [LibraryImport("libc", EntryPoint = "getrlimit")]
+    private static partial int GetLimit(int resource, out Limit limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit")]
+    private static partial int SetLimit(int resource, in Limit limit);
+
+    private record struct Limit(ulong Soft, ulong Hard);
+}
