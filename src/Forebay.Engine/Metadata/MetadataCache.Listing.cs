@@ -258,7 +258,7 @@ internal sealed partial class MetadataCache
         byte[]? upper = !page.IsTruncated ? range.Upper
             : page.Entries[^1].IsPrefix ? KeyBytes.EndOfPrefix(packed.LastName)
             : KeyBytes.After(packed.LastName);
-        var segment = new ListingSegment(range.Lower, upper, packed, asOf, ExpiryAfter(_options.MetadataTtl, asOf));
+        var segment = new ListingSegment(range.Lower, upper, packed, asOf, _time.After(asOf.Timestamp, _options.MetadataTtl));
         lock (_gate)
         {
             if (asOf.Sequence < _allRefreshedAt || _refreshes.TouchesPrefix(question.Prefix, asOf.Sequence))

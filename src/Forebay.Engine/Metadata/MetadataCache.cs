@@ -459,12 +459,6 @@ internal sealed partial class MetadataCache : IDisposable
             return Never;
         }
 
-        return ExpiryAfter(isPositive ? _options.MetadataTtl : _options.NegativeTtl, asOf);
-    }
-
-    private long ExpiryAfter(TimeSpan ttl, MetadataMoment asOf)
-    {
-        double ticks = ttl.TotalSeconds * _time.TimestampFrequency;
-        return ticks >= Never - (double)asOf.Timestamp ? Never : asOf.Timestamp + (long)ticks;
+        return _time.After(asOf.Timestamp, isPositive ? _options.MetadataTtl : _options.NegativeTtl);
     }
 }

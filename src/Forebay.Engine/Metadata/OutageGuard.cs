@@ -89,7 +89,7 @@ internal sealed class OutageGuard(TimeProvider time)
             }
 
             _firstFailed ??= about;
-            _probeAfter = time.GetTimestamp() + (long)(wait.TotalSeconds * time.TimestampFrequency);
+            _probeAfter = time.After(wait);
             Volatile.Write(ref _isDown, true);
         }
     }

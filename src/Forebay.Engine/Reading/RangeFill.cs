@@ -242,7 +242,7 @@ internal sealed class RangeFill
     {
         byte[] buffer = _context.Buffers.Rent();
         var writer = new PageWriter(File, Range.Offset);
-        long deadline = _context.Time.GetTimestamp() + (long)(_context.Options.OperationTimeout.TotalSeconds * _context.Time.TimestampFrequency);
+        long deadline = _context.Time.After(_context.Options.OperationTimeout);
         int failures = 0;
         try
         {
@@ -259,7 +259,7 @@ internal sealed class RangeFill
                     writer.Rewind();
                     failures = writer.Position > before ? 1 : failures + 1;
                     TimeSpan delay = _context.Backoff.DelayAfter(failures, e.RetryAfter);
-                    long resumed = _context.Time.GetTimestamp() + (long)(delay.TotalSeconds * _context.Time.TimestampFrequency);
+                    long resumed = _context.Time.After(delay);
                     if (failures >= _context.Options.MaxAttempts || resumed > deadline)
                     {
                         throw;

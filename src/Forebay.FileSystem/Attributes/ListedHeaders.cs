@@ -57,7 +57,7 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
         }
     }
 
-    private void StartRest() => Volatile.Write(ref _restUntil, time.GetTimestamp() + (long)(Rest.TotalSeconds * time.TimestampFrequency));
+    private void StartRest() => Volatile.Write(ref _restUntil, time.After(Rest));
 
     private int NextUnknown(DirectoryStream stream, int from)
     {

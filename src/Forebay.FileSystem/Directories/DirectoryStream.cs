@@ -174,7 +174,7 @@ internal sealed class DirectoryStream
             string? after = last is null ? null : last.Entries.Count > 0 ? last.Entries[^1].Name : last.After;
             int forgettings = Volatile.Read(ref _forgettings);
             DirectoryPage next = await _mount.ListDirectoryAsync(Prefix, after, PageEntries, requestId: null, cancellationToken);
-            long until = TimestampIn(next.FreshFor);
+            long until = _time.After(next.FreshFor);
             if (last is { IsFromStart: true })
             {
                 until = Math.Min(until, last.BelievedUntil);
@@ -242,13 +242,6 @@ internal sealed class DirectoryStream
         }
 
         return ((ulong)count << CountShift) | hash;
-    }
-
-    private long TimestampIn(TimeSpan span)
-    {
-        double ticks = span.TotalSeconds * _time.TimestampFrequency;
-        long now = _time.GetTimestamp();
-        return ticks >= long.MaxValue - (double)now ? long.MaxValue : now + (long)ticks;
     }
 
     private static long CountOf(ulong cookie) => (long)(cookie >> CountShift);
