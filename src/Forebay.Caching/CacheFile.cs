@@ -181,8 +181,8 @@ public sealed partial class CacheFile : IFileReference
         return status;
     }
 
-    /// <summary>True when the page is present, verified or not.</summary>
-    public bool IsPresent(int page) => Pages.IsPresent(page);
+    /// <summary>True when the page is present, verified or not. What is being punched is as good as gone: whoever wants it waits in a fill, as for what is missing.</summary>
+    public bool IsPresent(int page) => Pages.IsPresent(page) && Sections?.IsClosed(Sections.IndexOf(Pages.OffsetOf(page))) != true;
 
     /// <summary>Bytes of one page.</summary>
     public int LengthOf(int page) => Pages.LengthOf(page);

@@ -123,6 +123,9 @@ internal sealed class SectionTable
     /// <summary>Keeps everybody out of a section that nobody holds, until <see cref="Reopen"/>.</summary>
     internal bool TryClose(int index) => Interlocked.CompareExchange(ref _holds[index], Closed, 0) == 0;
 
+    /// <summary>True while nobody can hold a section, for it is being punched.</summary>
+    internal bool IsClosed(int index) => Volatile.Read(ref _holds[index]) < 0;
+
     internal void Reopen(int index) => Interlocked.Add(ref _holds[index], -Closed);
 
     internal Section? At(int index) => Volatile.Read(ref _sections[index]);

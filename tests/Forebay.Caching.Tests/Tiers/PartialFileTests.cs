@@ -72,6 +72,24 @@ public sealed class PartialFileTests : IDisposable
     }
 
     [Fact]
+    public void PagesOfASectionThatIsBeingPunchedAreNotPresentAndThoseBesideItAre()
+    {
+        using Tier tier = Open(_temp["tier"], _time, Quota);
+        Put(tier, Large, PagesPerSection - 1);
+        Put(tier, Large, PagesPerSection);
+        CacheFile file = tier.Find(Large)!;
+        Assert.True(file.IsPresent(PagesPerSection));
+        Assert.True(file.TryCloseSection(1));
+
+        Assert.False(file.TryHold(new ByteRange(2 << 20, 1), out _));
+
+        Assert.Equal((true, false), (file.IsPresent(PagesPerSection - 1), file.IsPresent(PagesPerSection)));
+        Assert.True(file.Punch(1));
+        Assert.False(file.IsPresent(PagesPerSection));
+        Assert.True(Put(tier, Large, PagesPerSection) && file.IsPresent(PagesPerSection), "an opened section takes nothing");
+    }
+
+    [Fact]
     public void WhatIsHeldStaysWhileItsNeighboursLeaveAndLeavesAfterwards()
     {
         using Tier tier = Open(_temp["tier"], _time, Quota);

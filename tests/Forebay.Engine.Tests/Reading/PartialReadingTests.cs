@@ -1,3 +1,4 @@
+using Forebay.Caching;
 using Forebay.Core;
 using Forebay.Engine.Loading;
 using Forebay.Testing;
@@ -12,6 +13,7 @@ public sealed class PartialReadingTests
 {
     private const long Quota = 64 << 20;
     private const long Length = (4 * Quota) + 12_345;
+    private const long Section = 2 << 20;
 
     [Fact]
     public async Task ASequentialReaderOfFourTimesTheQuotaFetchesEachByteOnce()
@@ -99,6 +101,45 @@ public sealed class PartialReadingTests
 
         Assert.Equal(0, world.Tier.CorruptPages);
         Assert.InRange(world.Tier.UsedBytes, 1, Quota + (Quota / 100));
+    }
+
+    /// <summary>A section is chosen to leave before its pages are forgotten: readers wait without a thread for it, and give nothing up.</summary>
+    [Fact]
+    public async Task ReadersOfASectionThatIsBeingPunchedWaitForIt()
+    {
+        await using NodeWorld world = new(quotaBytes: Quota);
+        ObjectStat stat = world.Memory.PutPattern("large", Length);
+        await world.ReadExactAsync("large", Section, Section);
+        using IFileReader file = world.Node.FindFiles("data")!.OpenVersion(stat with { Headers = null }, "request");
+        using IObjectReader reader = await world.OpenAsync("large", new ByteRange(Section, PageBytes));
+        using CancellationTokenSource stop = new();
+        CacheFile cached = world.Node.Cache.Find(new ObjectVersion(world.Memory.Id, "large", stat.Token, stat.Length))!;
+        Await(() => cached.TryCloseSection(1), "all fills have ended");
+        long fetched = world.Memory.BytesRead;
+        byte[] bytes = new byte[PageBytes];
+        byte[] others = new byte[PageBytes];
+
+        Task<int> read;
+        Task<int> copied;
+        try
+        {
+            read = await Task.Factory.StartNew(() => file.ReadAsync(Section, bytes, world.Deadline).AsTask(), default, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(TimeSpan.FromSeconds(10));
+            copied = reader.ReadAsync(Section, others, world.Deadline).AsTask();
+            Task<int> givenUp = file.ReadAsync(Section, new byte[10], stop.Token).AsTask();
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp);
+            Assert.False(read.IsCompleted || copied.IsCompleted);
+            Assert.Equal(fetched, world.Memory.BytesRead);
+        }
+        finally
+        {
+            cached.Punch(1);
+        }
+
+        Assert.Equal((PageBytes, PageBytes), (await read, await copied));
+        Assert.Equal((-1, -1), (InMemoryUnderStore.PatternOf(stat).FirstMismatch(Section, bytes), InMemoryUnderStore.PatternOf(stat).FirstMismatch(Section, others)));
+        Assert.Equal(0, world.Tier.BypassedBytes);
+        Assert.True(world.Memory.BytesRead > fetched, "no page had left, so nothing was proved");
     }
 
     [Fact]
