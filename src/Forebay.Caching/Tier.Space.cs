@@ -63,7 +63,14 @@ public sealed partial class Tier
 
     private void Suspend() => Suspend(TimeSpan.FromSeconds(SuspendSeconds));
 
-    private void Suspend(TimeSpan time) => Volatile.Write(ref _suspendedUntil, _time.GetTimestamp() + (long)(_time.TimestampFrequency * time.TotalSeconds));
+    /// <summary>A longer rest that goes on already is not cut short.</summary>
+    private void Suspend(TimeSpan time)
+    {
+        lock (_lock)
+        {
+            Volatile.Write(ref _suspendedUntil, Math.Max(_suspendedUntil, _time.After(time)));
+        }
+    }
 
     private bool IsSuspended => _time.GetTimestamp() < Volatile.Read(ref _suspendedUntil);
 

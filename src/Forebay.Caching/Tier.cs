@@ -420,8 +420,12 @@ public sealed partial class Tier : IDisposable
         if (error.IsNoDescriptor)
         {
             // It says nothing of the disk: for a moment only, so that readers do not try without end.
+            if (!IsSuspended)
+            {
+                _problem = "all file descriptors are taken: serving through until some are free";
+            }
+
             Suspend(TimeSpan.FromMilliseconds(250));
-            _problem = "all file descriptors are taken: serving through until some are free";
             return;
         }
 

@@ -64,6 +64,21 @@ public sealed class TierFailureTests : IDisposable
     }
 
     [Fact]
+    public void ALackOfDescriptorsNeitherShortensNorHidesAFailureOfTheDisk()
+    {
+        using Tier tier = Open(_temp["tier"], _time);
+        tier.ReportFailure(new TierIOException("write", "a cache file", 5));
+
+        tier.ReportFailure(new TierIOException("open", "a cache file", 24));
+
+        _time.Advance(TimeSpan.FromSeconds(9));
+        Assert.False(Put(tier, Version("a", PageBytes), 0), "a failing disk was tried after a quarter of a second");
+        Assert.StartsWith("write of a cache file", tier.State, StringComparison.Ordinal);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        PutAll(tier, Version("a", PageBytes));
+    }
+
+    [Fact]
     public void AVanishedDirectoryRefusesAfterOneTryAndOpenFilesAreServedOn()
     {
         using Tier tier = Open(_temp["tier"], _time);
