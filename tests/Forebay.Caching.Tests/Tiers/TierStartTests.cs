@@ -21,7 +21,7 @@ public sealed class TierStartTests : IDisposable
     {
         int rows = int.Parse(Environment.GetEnvironmentVariable("FOREBAY_START_ROWS") ?? "3000", CultureInfo.InvariantCulture);
         Open(_temp["tier"]).Dispose();
-        Fill(rows);
+        FillIndex(_temp["tier/index.db"], rows);
         long before = LiveBytes();
         var watch = Stopwatch.StartNew();
         var options = new TierOptions { Directory = _temp["tier"], QuotaBytes = 1L << 40, PageSizeBytes = PageBytes };
@@ -54,9 +54,10 @@ public sealed class TierStartTests : IDisposable
         return count;
     }
 
-    private void Fill(int rows)
+    /// <summary>Writes rows of whole objects that have no files, 110,592 bytes each.</summary>
+    internal static void FillIndex(string path, int rows)
     {
-        using var connection = new SqliteConnection($"Data Source={_temp["tier/index.db"]};Pooling=False");
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
         connection.Open();
         using SqliteCommand command = connection.CreateCommand();
         command.CommandText = $"""
