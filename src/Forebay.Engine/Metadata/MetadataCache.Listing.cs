@@ -139,7 +139,7 @@ internal sealed partial class MetadataCache
         {
             if (_outage.TryBeginProbe())
             {
-                _ = ProbeListingAsync(question);
+                _ = EndProbeAfterAsync(FlyAsync(question, requestId: null, _lifetime.Token));
             }
 
             return stale;
@@ -369,26 +369,6 @@ internal sealed partial class MetadataCache
         ListingCoverage coverage = ListingReader.Read(_listings, space, range, query.MaxEntries, timestamp, allowExpired: false, ref sink);
         after = sink.Name is { } name ? Encoding.UTF8.GetString(name, 0, sink.Length) : after;
         return coverage;
-    }
-
-    private async Task ProbeListingAsync(ListingQuestion question)
-    {
-        try
-        {
-            await FlyAsync(question, requestId: null, _lifetime.Token);
-        }
-        catch (ForebayException)
-        {
-            // The outage guard has counted it; nobody waits for the answer.
-        }
-        catch (OperationCanceledException)
-        {
-            // The cache was disposed.
-        }
-        finally
-        {
-            _outage.EndProbe();
-        }
     }
 
     private readonly record struct ListingQuestion(string Prefix, string? Delimiter, string? After, int MaxEntries);

@@ -63,7 +63,7 @@ internal sealed partial class MetadataCache
         {
             if (_outage.TryBeginProbe())
             {
-                _ = ProbeListingAsync(new ListingQuestion(key, "/", After: null, SmallPage));
+                _ = EndProbeAfterAsync(FlyAsync(new ListingQuestion(key, "/", After: null, SmallPage), requestId: null, _lifetime.Token));
             }
 
             return stale;

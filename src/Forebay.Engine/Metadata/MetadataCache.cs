@@ -249,7 +249,7 @@ internal sealed partial class MetadataCache : IDisposable
         {
             if (_outage.TryBeginProbe())
             {
-                _ = ProbeAsync(key);
+                _ = EndProbeAfterAsync(FlyAsync(key, requestId: null, _lifetime.Token));
             }
 
             return stale;
@@ -327,26 +327,6 @@ internal sealed partial class MetadataCache : IDisposable
         entry.MarkVisited();
         _hits.Increment();
         return entry;
-    }
-
-    private async Task ProbeAsync(string key)
-    {
-        try
-        {
-            await FlyAsync(key, requestId: null, _lifetime.Token);
-        }
-        catch (ForebayException)
-        {
-            // The outage guard has counted it; nobody waits for the answer.
-        }
-        catch (OperationCanceledException)
-        {
-            // The cache was disposed.
-        }
-        finally
-        {
-            _outage.EndProbe();
-        }
     }
 
     private Task<StatEntry> FlyAsync(string key, string? requestId, CancellationToken cancellationToken)
