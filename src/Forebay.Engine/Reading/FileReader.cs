@@ -189,7 +189,7 @@ internal sealed class FileReader : IFileReader
         try
         {
             await fill.WaitAsync(offset, cancellationToken);
-            return fill.SegmentOf(file, offset, maxLength);
+            return fill.SegmentOf(offset, maxLength);
         }
         catch (ForebayException e) when (e.Kind is ErrorKind.StaleVersion or ErrorKind.NotFound)
         {

@@ -207,7 +207,7 @@ internal sealed class ObjectReader : IObjectReader
         {
             _readAhead.Advance(offset, offset);
             await fill.WaitAsync(offset, cancellationToken);
-            return fill.SegmentOf(file, offset, maxLength);
+            return fill.SegmentOf(offset, maxLength);
         }
         catch (ForebayException e) when (e.Kind is ErrorKind.StaleVersion or ErrorKind.NotFound)
         {

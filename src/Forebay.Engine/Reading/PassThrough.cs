@@ -19,7 +19,6 @@ internal sealed class PassThrough : IDisposable
     private readonly string? _requestId;
     private readonly long _wantedEnd;
     private readonly CancellationTokenSource _cancellation = new();
-    private readonly LinkedListNode<PassThrough> _place;
     private Queue<Slot> _slots = new();
     private long _frontier = -1;
 
@@ -30,11 +29,11 @@ internal sealed class PassThrough : IDisposable
         _version = version;
         _wantedEnd = wantedEnd;
         _requestId = requestId;
-        _place = new LinkedListNode<PassThrough>(this);
+        Place = new LinkedListNode<PassThrough>(this);
     }
 
     /// <summary>Place among the idle ones of the budget; owned by it.</summary>
-    internal LinkedListNode<PassThrough> Place => _place;
+    internal LinkedListNode<PassThrough> Place { get; }
 
     /// <summary>Timestamp of the end of the last read; owned by the budget.</summary>
     internal long IdleSince { get; set; }

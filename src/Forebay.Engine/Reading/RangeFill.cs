@@ -91,27 +91,26 @@ internal sealed class RangeFill
     }
 
     /// <summary>Bytes of a fill under way lie in the file before their pages are committed.</summary>
-    /// <param name="file">The file that is filled.</param>
     /// <param name="offset">First byte wanted.</param>
     /// <param name="maxLength">Most bytes wanted, &gt; 0.</param>
     /// <returns>A held segment that begins at <paramref name="offset"/>; empty when the file must be looked at again.</returns>
-    internal FileSegment SegmentOf(CacheFile file, long offset, long maxLength)
+    internal FileSegment SegmentOf(long offset, long maxLength)
     {
         long available = Math.Min(Progress, offset + maxLength);
         var range = ByteRange.FromBounds(offset, available);
-        if (available <= offset || !file.TryHold(range, out SafeFileHandle? handle))
+        if (available <= offset || !File.TryHold(range, out SafeFileHandle? handle))
         {
             return default;
         }
 
-        if (!file.IsPartial || !HasEnded)
+        if (!File.IsPartial || !HasEnded)
         {
-            return new FileSegment(handle!, offset, available - offset, file);
+            return new FileSegment(handle!, offset, available - offset, File);
         }
 
         // The fill's own hold ended, perhaps before this one began: only what the page map shows now is surely there.
-        file.Release(range);
-        return file.TryGetSegment(offset, maxLength, out FileSegment segment) == SegmentStatus.Hit ? segment : default;
+        File.Release(range);
+        return File.TryGetSegment(offset, maxLength, out FileSegment segment) == SegmentStatus.Hit ? segment : default;
     }
 
     /// <summary>Tries to take an interest; false when the fill is ending.</summary>

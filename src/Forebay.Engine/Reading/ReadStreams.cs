@@ -50,11 +50,7 @@ internal sealed class ReadStreams(FillTable fills, FillContext context, string? 
         _strides?.Reset();
     }
 
-    public void Dispose()
-    {
-        Reset();
-        _strides?.Dispose();
-    }
+    public void Dispose() => Reset();
 
     private Stream? Find(long start)
     {

@@ -11,7 +11,7 @@ namespace Forebay.Engine.Reading;
 /// Not thread-safe but for the ends of fills. Two equal distances in a row make a stride; then 2, 4 and 8 pieces are fetched ahead, as the bounds of the reader
 /// and free slots of the source allow. The first other distance ends it, and what it had under way stops unless others wait for it.
 /// </remarks>
-internal sealed class StrideReadAhead(FillTable fills, FillContext context, string? requestId) : IDisposable
+internal sealed class StrideReadAhead(FillTable fills, FillContext context, string? requestId)
 {
     internal const int MostPiecesAhead = 8;
     private const int FewestRepeats = 2;
@@ -22,7 +22,6 @@ internal sealed class StrideReadAhead(FillTable fills, FillContext context, stri
     private long _stride;
     private int _repeats;
     private long _fetchedTo;
-    private bool _isDisposed;
 
     /// <summary>Tells of one read.</summary>
     /// <returns>Bytes whose fetching was started.</returns>
@@ -59,16 +58,6 @@ internal sealed class StrideReadAhead(FillTable fills, FillContext context, stri
     {
         LeaveAll();
         (_pieceStart, _pieceEnd, _stride, _repeats) = (-1, -1, 0, 0);
-    }
-
-    public void Dispose()
-    {
-        lock (_lock)
-        {
-            _isDisposed = true;
-        }
-
-        LeaveAll();
     }
 
     private long Fetch(CacheFile file, long pieceBytes)
@@ -114,7 +103,7 @@ internal sealed class StrideReadAhead(FillTable fills, FillContext context, stri
 
             lock (_lock)
             {
-                if (_isDisposed || _running.Count >= context.Options.MaxRangesPerReader || !context.HasFreeSlots)
+                if (_running.Count >= context.Options.MaxRangesPerReader || !context.HasFreeSlots)
                 {
                     return false;
                 }
@@ -138,15 +127,10 @@ internal sealed class StrideReadAhead(FillTable fills, FillContext context, stri
     {
         lock (_lock)
         {
-            if (!_isDisposed)
-            {
-                _running.Add(fill);
-                _ = LeaveAtEndAsync(fill);
-                return;
-            }
+            _running.Add(fill);
         }
 
-        fill.Leave();
+        _ = LeaveAtEndAsync(fill);
     }
 
     private async Task LeaveAtEndAsync(RangeFill fill)
