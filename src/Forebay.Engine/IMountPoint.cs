@@ -77,9 +77,7 @@ public interface IObjectReader : IDisposable
     /// Tells that a segment's file failed or ended while it was sent: the file is given up, later reads of this and other readers
     /// fetch anew. Does nothing where there is no file.
     /// </summary>
-    void ReportUnreadable()
-    {
-    }
+    void ReportUnreadable();
 
     /// <summary>Copies the next bytes, filling on a miss; works with and without a cache tier.</summary>
     /// <param name="offset">First byte wanted, ≥ 0.</param>

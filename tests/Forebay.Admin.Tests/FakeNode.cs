@@ -189,6 +189,10 @@ internal sealed class FakeMountPoint(SortedDictionary<string, byte[]> objects) :
             return new ValueTask<int>(count);
         }
 
+        public void ReportUnreadable()
+        {
+        }
+
         public void Dispose()
         {
         }

@@ -36,7 +36,6 @@ internal sealed class CopyBodySender : IBodySender
                 {
                     // The file failed; the reader goes on without it.
                     reader.ReportUnreadable();
-                    offset += await CopyReadAsync(context, writer, reader, offset, range.End - offset, cancellationToken);
                 }
             }
         }
