@@ -44,7 +44,7 @@ internal static class ObjectHandlers
     private static async Task SendAsync(AdminContext context, IObjectReader reader, ByteRange send, byte[] buffer, int ready)
     {
         EgressLimits? egress = context.Options.Egress;
-        EgressFlow? flow = egress?.Begin(egress.Connect(), accessKey: null);
+        EgressFlow flow = egress?.Begin(egress.Connect(), accessKey: null) ?? default;
         long offset = send.Offset;
         while (offset < send.End)
         {
@@ -53,9 +53,9 @@ internal static class ObjectHandlers
                 throw new ForebayException(ErrorKind.Corrupt, $"'{reader.Stat.Key}' ended at byte {offset} of {send.End}.");
             }
 
-            for (long left = ready; flow is { } paced && left > 0;)
+            for (long left = ready; left > 0;)
             {
-                left -= await paced.AcquireAsync(left, context.Aborted);
+                left -= await flow.AcquireAsync(left, context.Aborted);
             }
 
             await context.Http.Response.Body.WriteAsync(buffer.AsMemory(0, ready), context.Aborted);
