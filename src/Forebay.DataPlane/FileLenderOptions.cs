@@ -14,8 +14,11 @@ public sealed record FileLenderOptions
     /// <summary>Finds a mount point; null when there is none of that name.</summary>
     public required Func<string, IFileMountPoint?> Find { get; init; }
 
-    /// <summary>Who may read what.</summary>
-    public required ILendingPolicy Policy { get; init; }
+    /// <summary>Secret of a key pair, by its id; null when there is none of this id. Called from several threads.</summary>
+    public required Func<string, string?> SecretOf { get; init; }
+
+    /// <summary>True when an object may be read, as by a signed request: by which key pair (one that was proved; null for whoever shows none), of which mount point, which key below it. Called from several threads.</summary>
+    public required Func<string?, string, string, bool> MayRead { get; init; }
 
     /// <summary>Most connections, ≥ 1; each mount has one, and each a thread here. More are closed at once.</summary>
     public int MaxConnections { get; init; } = 64;

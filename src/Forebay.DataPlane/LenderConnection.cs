@@ -159,14 +159,14 @@ internal sealed class LenderConnection : IDisposable
         }
 
         Span<byte> expected = stackalloc byte[LendingMessage.ProofBytes];
-        string? secret = _options.Policy.SecretOf(accessKeyId);
+        string? secret = _options.SecretOf(accessKeyId);
         LendingProof.Compute(secret ?? "none", _options.NodeId, challenge, accessKeyId, name, expected);
         return CryptographicOperations.FixedTimeEquals(expected, proof) && secret is not null;
     }
 
     private void Lend(ulong loan, string key, string etag, long length)
     {
-        if (!_options.Policy.MayRead(_accessKeyId, _mount!.Name, key))
+        if (!_options.MayRead(_accessKeyId, _mount!.Name, key))
         {
             Answer(loan, LendingOutcome.Refused);
             return;

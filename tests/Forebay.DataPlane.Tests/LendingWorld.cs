@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Forebay.DataPlane.Tests;
 
 /// <summary>A node over a store in memory that lends, and mounts that borrow, over real sockets.</summary>
-internal sealed class LendingWorld : ILendingPolicy, IAsyncDisposable
+internal sealed class LendingWorld : IAsyncDisposable
 {
     internal const string Key = "key";
     internal const string Secret = "the secret";
@@ -27,7 +27,14 @@ internal sealed class LendingWorld : ILendingPolicy, IAsyncDisposable
             },
             _ => new FaultyUnderStore(Memory, Plan, TimeProvider.System),
             TimeProvider.System);
-        Options = new FileLenderOptions { Path = Directory["socket"], NodeId = Guid.NewGuid(), Find = Node.FindFiles, Policy = this };
+        Options = new FileLenderOptions
+        {
+            Path = Directory["socket"],
+            NodeId = Guid.NewGuid(),
+            Find = Node.FindFiles,
+            SecretOf = id => id == Key ? Secret : null,
+            MayRead = (id, _, key) => id == Key && key.StartsWith(ReadablePrefix, StringComparison.Ordinal),
+        };
         Options = change?.Invoke(Options) ?? Options;
         Lender = FileLender.Start(Options, NullLogger.Instance);
     }
@@ -48,10 +55,6 @@ internal sealed class LendingWorld : ILendingPolicy, IAsyncDisposable
 
     /// <summary>Keys that begin with this may be read.</summary>
     internal string ReadablePrefix { get; set; } = "";
-
-    public string? SecretOf(string accessKeyId) => accessKeyId == Key ? Secret : null;
-
-    public bool MayRead(string? accessKeyId, string mount, string key) => accessKeyId == Key && key.StartsWith(ReadablePrefix, StringComparison.Ordinal);
 
     /// <summary>Stores an object and brings it into the cache.</summary>
     internal async Task<ObjectStat> BringAsync(string key, long length)

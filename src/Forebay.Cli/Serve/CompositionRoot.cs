@@ -57,7 +57,7 @@ internal static class CompositionRoot
             logs.CreateLogger<S3Endpoint>());
         S3Edge s3 = new(new S3Server(s3Options, endpoint, logs), configuration.S3.Address.ToString());
         Guid nodeId = Guid.NewGuid();
-        LendingEdge lending = new(LendingOptionsOf(configuration, nodeId, node, s3Options), s3, Environment.GetEnvironmentVariable, logs.CreateLogger<LendingEdge>());
+        LendingEdge lending = new(LendingOptionsOf(configuration, nodeId, node, new ReadRights(s3Options)), s3, Environment.GetEnvironmentVariable, logs.CreateLogger<LendingEdge>());
         var admin = new AdminServerOptions
         {
             Node = node,
@@ -105,12 +105,13 @@ internal static class CompositionRoot
             : null;
 
     /// <summary>At most half of the cache is lent: the other half must be able to change.</summary>
-    private static FileLenderOptions LendingOptionsOf(ForebayConfiguration configuration, Guid nodeId, Node node, S3Options s3) => new()
+    private static FileLenderOptions LendingOptionsOf(ForebayConfiguration configuration, Guid nodeId, Node node, ReadRights rights) => new()
     {
         Path = "",
         NodeId = nodeId,
         Find = node.FindFiles,
-        Policy = new LendingPolicy(new ReadRights(s3)),
+        SecretOf = rights.SecretOf,
+        MayRead = rights.MayRead,
         MaxConnections = configuration.Engine.Limits.MaxBorrowers,
         MaxFiles = configuration.Engine.Limits.MaxLentFiles,
         MaxBytes = configuration.Engine.Tiers.Sum(tier => tier.QuotaBytes) / 2,

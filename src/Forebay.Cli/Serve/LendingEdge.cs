@@ -2,7 +2,6 @@ using Forebay.Admin.Metrics;
 using Forebay.Core;
 using Forebay.DataPlane;
 using Forebay.Mounting.Registry;
-using Forebay.S3.Authentication;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.Cli.Serve;
@@ -14,15 +13,13 @@ namespace Forebay.Cli.Serve;
 /// <param name="logger">Takes faults.</param>
 internal sealed partial class LendingEdge(FileLenderOptions options, S3Edge s3, Func<string, string?> environment, ILogger<LendingEdge> logger) : IEdge
 {
-    private FileLender? _lender;
-
     public string Name => "lends";
 
     /// <summary>Path of the socket; empty while there is none.</summary>
     public string Address { get; private set; } = "";
 
     /// <summary>What is lent; null while there is no socket.</summary>
-    public FileLender? Lender => _lender;
+    public FileLender? Lender { get; private set; }
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -36,7 +33,7 @@ internal sealed partial class LendingEdge(FileLenderOptions options, S3Edge s3, 
             MountRegistry runtime = new(MountRegistry.DirectoryOf(environment));
             runtime.EnsureDirectory();
             string path = Path.Combine(runtime.Directory, $"node-{s3.Bound.Host.Trim('[', ']')}-{s3.Bound.Port}.socket");
-            _lender = FileLender.Start(options with { Path = path }, logger);
+            Lender = FileLender.Start(options with { Path = path }, logger);
             Address = path;
         }
         catch (Exception e) when (e is ForebayException or IOException or UnauthorizedAccessException)
@@ -51,7 +48,7 @@ internal sealed partial class LendingEdge(FileLenderOptions options, S3Edge s3, 
 
     public ValueTask DisposeAsync()
     {
-        _lender?.Dispose();
+        Lender?.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -68,12 +65,4 @@ internal sealed class LendingMetricSource(LendingEdge lending) : IMetricSource
         sink.Add(MetricCatalog.LentBytes, lending.Lender?.LentBytes ?? 0);
         sink.Add(MetricCatalog.Borrowers, lending.Lender?.Connections ?? 0);
     }
-}
-
-/// <summary>The rights of the S3 endpoint, for lending.</summary>
-internal sealed class LendingPolicy(ReadRights rights) : ILendingPolicy
-{
-    public string? SecretOf(string accessKeyId) => rights.SecretOf(accessKeyId);
-
-    public bool MayRead(string? accessKeyId, string mount, string key) => rights.MayRead(accessKeyId, mount, key);
 }
