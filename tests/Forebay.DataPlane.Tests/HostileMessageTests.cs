@@ -111,10 +111,11 @@ public sealed class HostileMessageTests
         Assert.False(await LendsAsync(world, stat, file, FileAccess.ReadWrite), "one that can be written");
         Assert.False(await LendsAsync(world, stat, world.Directory["short"], FileAccess.Read), "one of another length");
         Assert.False(await LendsAsync(world, stat, null, FileAccess.Read), "none");
+        Assert.False(await LendsAsync(world, stat, file, FileAccess.Read, LendingOutcome.Full), "one that it says it does not lend");
     }
 
-    /// <summary>Plays a node that lends a file to the first mount that asks; true when the mount took it.</summary>
-    private static async Task<bool> LendsAsync(LendingWorld world, ObjectStat stat, string? file, FileAccess access)
+    /// <summary>Plays a node that lends a file to the first mount that asks; true when the mount took it. If not, it has ended the connection.</summary>
+    private static async Task<bool> LendsAsync(LendingWorld world, ObjectStat stat, string? file, FileAccess access, LendingOutcome outcome = LendingOutcome.Lent)
     {
         using LendingSocket listener = LendingSocket.Listen(world.Options.Path);
         using FileBorrower borrower = new(new FileBorrowerOptions { Path = world.Options.Path, Mount = "data" }, TimeProvider.System, NullLogger.Instance);
@@ -131,10 +132,15 @@ public sealed class HostileMessageTests
         byte[] answer = new byte[32];
         LendingMessage lent = new(answer, LendingMessageKind.Lent);
         lent.Number(1);
-        lent.Outcome(LendingOutcome.Lent);
-        mount.TrySend(lent.Bytes, handle);
+        lent.Outcome(outcome);
         listener.Shutdown();
+        mount.TrySend(lent.Bytes, handle);
         using FileSegment got = await borrowing;
+        if (got.IsEmpty)
+        {
+            LendingWorld.Eventually("the connection has ended", () => !borrower.IsAvailable);
+        }
+
         return !got.IsEmpty;
     }
 
