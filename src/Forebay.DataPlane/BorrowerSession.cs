@@ -157,24 +157,14 @@ internal sealed class BorrowerSession(LendingSocket socket)
     private sealed class Question(long length)
     {
         private readonly TaskCompletionSource<FileSegment> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private int _isSettled;
 
         internal long Length { get; } = length;
 
         internal Task<FileSegment> Answer => _answer.Task;
 
-        internal bool TryAnswer(FileSegment file)
-        {
-            if (Interlocked.Exchange(ref _isSettled, 1) != 0)
-            {
-                return false;
-            }
+        internal bool TryAnswer(FileSegment file) => _answer.TrySetResult(file);
 
-            _answer.SetResult(file);
-            return true;
-        }
-
-        internal bool TryGiveUp() => Interlocked.Exchange(ref _isSettled, 1) == 0;
+        internal bool TryGiveUp() => _answer.TrySetResult(default);
     }
 
     /// <summary>Returns what was borrowed, once.</summary>
