@@ -64,7 +64,7 @@ public sealed class FileLender : IDisposable
         return lender;
     }
 
-    /// <summary>Ends all connections and, with them, all loans; what was lent stays readable for who has it.</summary>
+    /// <summary>Ends all connections and, with them, all loans; what was lent stays readable for who has it. Once this has returned the node is asked nothing any more.</summary>
     public void Dispose()
     {
         LenderConnection[] connections;
@@ -87,6 +87,11 @@ public sealed class FileLender : IDisposable
         foreach (LenderConnection connection in connections)
         {
             connection.Dispose();
+        }
+
+        foreach (LenderConnection connection in connections)
+        {
+            connection.Join();
         }
 
         try

@@ -24,9 +24,12 @@ internal sealed class LenderConnection : IDisposable
     private readonly CancellationTokenSource _lifetime = new();
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, FileSegment> _loans = [];
+
+    /// <summary>The thread, and each question that is worked on in the pool.</summary>
+    private readonly CountdownEvent _workers = new(1);
+
     private IFileMountPoint? _mount;
     private string? _accessKeyId;
-    private int _questions;
     private bool _isEnded;
 
     internal LenderConnection(LendingSocket socket, FileLenderOptions options, LoanBook book, ILogger logger, Action<LenderConnection> ended)
@@ -39,6 +42,9 @@ internal sealed class LenderConnection : IDisposable
     }
 
     internal void Start() => new Thread(Run) { IsBackground = true, Name = "lend" }.Start();
+
+    /// <summary>Waits until it asks the node nothing any more, which is soon after it was disposed. Only for one that was started, and not for its own thread.</summary>
+    internal void Join() => _workers.Wait();
 
     /// <summary>Ends it, from whichever side: loans are taken back, the thread leaves.</summary>
     public void Dispose()
@@ -66,6 +72,8 @@ internal sealed class LenderConnection : IDisposable
         finally
         {
             Dispose();
+            _workers.Signal();
+            _workers.Wait();
             _ended(this);
         }
     }
@@ -183,11 +191,13 @@ internal sealed class LenderConnection : IDisposable
             return;
         }
 
-        if (Interlocked.Increment(ref _questions) > MostQuestions)
+        // The thread is one of them.
+        if (_workers.CurrentCount > MostQuestions)
         {
             throw new MalformedLendingException($"a mount has asked more than {MostQuestions} questions at a time");
         }
 
+        _workers.AddCount();
         _ = AskAndLendAsync(loan, key, etag, length);
     }
 
@@ -211,7 +221,7 @@ internal sealed class LenderConnection : IDisposable
         }
         finally
         {
-            Interlocked.Decrement(ref _questions);
+            _workers.Signal();
         }
     }
 

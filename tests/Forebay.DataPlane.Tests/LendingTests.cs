@@ -139,6 +139,38 @@ public sealed class LendingTests
         Assert.Equal(1, world.Lender.LentFiles);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ALenderThatEndedAsksItsNodeNothingAnyMore(bool inThePool)
+    {
+        FileBorrower? borrower = null;
+        using ManualResetEventSlim asked = new();
+        bool hasLeft = false;
+        await using LendingWorld world = new(options => options with { Find = name => new HesitantMountPoint(options.Find(name)!, inThePool, Hesitate) });
+        ObjectStat stat = await world.BringAsync("a", 1000);
+        borrower = world.Connected();
+        Task<FileSegment> borrowing = borrower.BorrowAsync(stat, CancellationToken.None).AsTask();
+        asked.Wait();
+
+        world.StopLender();
+
+        Assert.True(Volatile.Read(ref hasLeft), "the lender still works for its node");
+        Assert.True((await borrowing).IsEmpty);
+        Assert.Equal(0, world.Lender.LentFiles);
+
+        void Hesitate()
+        {
+            asked.Set();
+            LendingWorld.Eventually("the lender ends", () => !borrower!.IsAvailable);
+
+            // Long enough for an end that waits for nobody.
+            long ended = Stopwatch.GetTimestamp();
+            SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(ended) > TimeSpan.FromMilliseconds(100));
+            Volatile.Write(ref hasLeft, true);
+        }
+    }
+
     [Fact]
     public async Task FilesBytesAndConnectionsAreBounded()
     {
