@@ -17,6 +17,9 @@ internal static partial class DataPlaneLog
     [LoggerMessage(EventId = 5005, Level = LogLevel.Error, Message = "lending a cache file failed")]
     public static partial void Failed(ILogger log, Exception error);
 
+    [LoggerMessage(EventId = 5006, Level = LogLevel.Warning, Message = "{Count} more mounts were turned away, or their connections given up, and are not told of one by one")]
+    public static partial void Suppressed(ILogger log, long count);
+
     [LoggerMessage(EventId = 5003, Level = LogLevel.Information, Message = "borrows whole cache files from the node at {Path}")]
     public static partial void Borrowing(ILogger log, string path);
 

@@ -10,7 +10,7 @@ namespace Forebay.DataPlane;
 /// The mount's side: borrows whole cache files from the node of the same machine. While the node is away nothing can be borrowed, and what was borrowed
 /// stays readable; a node that comes back is found again within seconds. Thread-safe.
 /// </summary>
-/// <remarks>One thread connects, receives, and connects again with a back-off from 100 ms to 5 s. It waits for nothing else.</remarks>
+/// <remarks>One thread connects, receives, and connects again with a back-off from 100 ms to 5 s, which a connection that lasted begins anew. It waits for nothing else.</remarks>
 public sealed class FileBorrower : IWholeFileSource, IDisposable
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
@@ -28,7 +28,7 @@ public sealed class FileBorrower : IWholeFileSource, IDisposable
 
     /// <summary>Prepares; <see cref="Start"/> connects.</summary>
     /// <param name="options">Where and with whose rights.</param>
-    /// <param name="time">Clock of patience.</param>
+    /// <param name="time">Clock of patience, and of how long a connection lasted.</param>
     /// <param name="logger">Told when borrowing begins and ends.</param>
     public FileBorrower(FileBorrowerOptions options, TimeProvider time, ILogger logger)
     {
@@ -90,9 +90,11 @@ public sealed class FileBorrower : IWholeFileSource, IDisposable
     {
         TimeSpan pause = ShortestPause;
         string? lastFault = null;
+        bool wasSaid = false;
         while (!_stop.IsSet)
         {
             string fault;
+            long? attachedAt = null;
             try
             {
                 using LendingSocket socket = Connect(_options.Path);
@@ -107,9 +109,13 @@ public sealed class FileBorrower : IWholeFileSource, IDisposable
                 }
 
                 Attach(socket);
-                lastFault = null;
-                pause = ShortestPause;
-                DataPlaneLog.Borrowing(_logger, _options.Path);
+                attachedAt = _time.GetTimestamp();
+                if (!wasSaid)
+                {
+                    DataPlaneLog.Borrowing(_logger, _options.Path);
+                    wasSaid = true;
+                }
+
                 Receive(socket);
                 fault = "the node is gone";
             }
@@ -125,10 +131,18 @@ public sealed class FileBorrower : IWholeFileSource, IDisposable
                 }
             }
 
+            if (attachedAt is { } began && _time.GetElapsedTime(began) >= LongestPause)
+            {
+                // One that ended sooner may end so each time.
+                lastFault = null;
+                pause = ShortestPause;
+            }
+
             if (!_stop.IsSet && !string.Equals(fault, lastFault, StringComparison.Ordinal))
             {
                 DataPlaneLog.NotBorrowing(_logger, _options.Path, fault);
                 lastFault = fault;
+                wasSaid = false;
             }
 
             _stop.Wait(pause);

@@ -18,7 +18,7 @@ public sealed class FileLender : IDisposable
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
 
     private readonly FileLenderOptions _options;
-    private readonly ILogger _logger;
+    private readonly LenderLog _log;
     private readonly LendingSocket _listener;
     private readonly LoanBook _book;
     private readonly Lock _lock = new();
@@ -27,10 +27,10 @@ public sealed class FileLender : IDisposable
     private readonly ManualResetEventSlim _stop = new();
     private bool _isDisposed;
 
-    private FileLender(FileLenderOptions options, ILogger logger)
+    private FileLender(FileLenderOptions options, LenderLog log)
     {
         _options = options;
-        _logger = logger;
+        _log = log;
         _book = new LoanBook(options.MaxFiles, options.MaxBytes);
         _listener = LendingSocket.Listen(options.Path);
         _accepting = new Thread(Accept) { IsBackground = true, Name = "lend accept" };
@@ -55,11 +55,14 @@ public sealed class FileLender : IDisposable
     }
 
     /// <summary>Listens and lends from then on.</summary>
+    /// <param name="options">What is lent, where and to whom.</param>
+    /// <param name="time">Clock of the log, which takes a few lines a second.</param>
+    /// <param name="logger">Told of mounts that are turned away or break the protocol.</param>
     /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/> or <see cref="ErrorKind.InvalidArgument"/>: nothing can listen at the path.</exception>
-    public static FileLender Start(FileLenderOptions options, ILogger logger)
+    public static FileLender Start(FileLenderOptions options, TimeProvider time, ILogger logger)
     {
         ArgumentNullException.ThrowIfNull(options);
-        FileLender lender = new(options, logger);
+        FileLender lender = new(options, new LenderLog(logger, time));
         lender._accepting.Start();
         return lender;
     }
@@ -123,12 +126,12 @@ public sealed class FileLender : IDisposable
 
             if (socket.PeerUser() is not { } user || (user != 0 && user != Native.EffectiveUser()))
             {
-                DataPlaneLog.Stranger(_logger, socket.PeerUser()?.ToString(CultureInfo.InvariantCulture) ?? "unknown");
+                _log.Stranger(socket.PeerUser()?.ToString(CultureInfo.InvariantCulture) ?? "unknown");
                 socket.Dispose();
                 continue;
             }
 
-            LenderConnection connection = new(socket, _options, _book, _logger, Forget);
+            LenderConnection connection = new(socket, _options, _book, _log, Forget);
             lock (_lock)
             {
                 if (_isDisposed || _connections.Count >= _options.MaxConnections)

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using Forebay.Core;
 using Forebay.DataPlane.Wire;
 using Forebay.Engine;
-using Microsoft.Extensions.Logging;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.DataPlane;
@@ -19,7 +18,7 @@ internal sealed class LenderConnection : IDisposable
     private readonly LendingSocket _socket;
     private readonly FileLenderOptions _options;
     private readonly LoanBook _book;
-    private readonly ILogger _logger;
+    private readonly LenderLog _log;
     private readonly Action<LenderConnection> _ended;
     private readonly CancellationTokenSource _lifetime = new();
     private readonly Lock _lock = new();
@@ -32,12 +31,12 @@ internal sealed class LenderConnection : IDisposable
     private string? _accessKeyId;
     private bool _isEnded;
 
-    internal LenderConnection(LendingSocket socket, FileLenderOptions options, LoanBook book, ILogger logger, Action<LenderConnection> ended)
+    internal LenderConnection(LendingSocket socket, FileLenderOptions options, LoanBook book, LenderLog log, Action<LenderConnection> ended)
     {
         _socket = socket;
         _options = options;
         _book = book;
-        _logger = logger;
+        _log = log;
         _ended = ended;
     }
 
@@ -62,12 +61,12 @@ internal sealed class LenderConnection : IDisposable
         }
         catch (MalformedLendingException e)
         {
-            DataPlaneLog.Malformed(_logger, e.Message);
+            _log.Malformed(e.Message);
         }
         catch (Exception e)
         {
             // Nothing above this thread would see it, and a mount must not end its node.
-            DataPlaneLog.Failed(_logger, e);
+            _log.Failed(e);
         }
         finally
         {
@@ -151,7 +150,7 @@ internal sealed class LenderConnection : IDisposable
         answer.Outcome(_mount is null ? LendingOutcome.Refused : LendingOutcome.Lent);
         if (_mount is null)
         {
-            DataPlaneLog.Refused(_logger, name);
+            _log.Refused(name);
         }
 
         _socket.SetPatience(TimeSpan.Zero);
@@ -214,7 +213,7 @@ internal sealed class LenderConnection : IDisposable
         {
             if (e is not (ForebayException or OperationCanceledException))
             {
-                DataPlaneLog.Failed(_logger, e);
+                _log.Failed(e);
             }
 
             Answer(loan, LendingOutcome.Failed);

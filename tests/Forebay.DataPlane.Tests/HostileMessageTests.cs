@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Forebay.Core;
 using Forebay.DataPlane.Wire;
+using Forebay.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Win32.SafeHandles;
 
@@ -9,6 +11,11 @@ namespace Forebay.DataPlane.Tests;
 /// <summary>Bytes that nobody should send: they end their own connection and nothing else.</summary>
 public sealed class HostileMessageTests
 {
+    private const int Refused = 5002;
+    private const int Borrowing = 5003;
+    private const int NotBorrowing = 5004;
+    private const int Suppressed = 5006;
+
     [Fact]
     public void EveryTruncationOfEveryMessageIsRejectedAndSoIsAnyByteMore()
     {
@@ -98,6 +105,66 @@ public sealed class HostileMessageTests
     }
 
     [Fact]
+    public void ANodeThatHangsUpOnWhomItTookIsAskedMoreSeldomEachTimeAndThatIsSaidOnce()
+    {
+        using TempDirectory directory = new();
+        using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
+        EventLog log = new();
+        ManualTimeProvider time = new();
+        using FileBorrower borrower = new(new FileBorrowerOptions { Path = directory["socket"], Mount = "data" }, time, log);
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        borrower.Start();
+
+        long started = Stopwatch.GetTimestamp();
+        for (int i = 0; i < 4; i++)
+        {
+            using LendingSocket shortly = listener.Accept(out _)!;
+            LetAttach(shortly, buffer);
+        }
+
+        using (LendingSocket lasting = listener.Accept(out _)!)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) > TimeSpan.FromMilliseconds(100 + 200 + 400 + 800 - 50), $"four times asked again within {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms");
+            Assert.Single(log.LinesOf(NotBorrowing));
+            Assert.Equal(2, log.LinesOf(Borrowing).Length);
+            LetAttach(lasting, buffer);
+            LendingWorld.Eventually("the mount is connected", () => borrower.IsAvailable);
+            time.Advance(TimeSpan.FromSeconds(5));
+        }
+
+        using LendingSocket again = listener.Accept(out _)!;
+        Assert.Equal(2, log.LinesOf(NotBorrowing).Length);
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
+    public async Task MountsThatAreRefusedWithoutEndDoNotFillTheLog()
+    {
+        await using LendingWorld world = new();
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        for (int i = 0; i < 30; i++)
+        {
+            Refuse();
+        }
+
+        Assert.Equal(LenderLog.LinesPerSecond, world.Log.LinesOf(Refused).Length);
+        Assert.Empty(world.Log.LinesOf(Suppressed));
+        world.LogTime.Advance(TimeSpan.FromSeconds(1));
+        Refuse();
+        Assert.Equal(LenderLog.LinesPerSecond + 1, world.Log.LinesOf(Refused).Length);
+        Assert.StartsWith("20 more", Assert.Single(world.Log.LinesOf(Suppressed)), StringComparison.Ordinal);
+
+        void Refuse()
+        {
+            using LendingSocket socket = LendingSocket.Connect(world.Options.Path);
+            int length = socket.Receive(buffer, out _);
+            buffer.AsSpan(24, length - 24).Clear();
+            Attach(socket, buffer.AsSpan(0, length));
+            Assert.True(socket.Receive(buffer, out _) > 0, "no answer");
+        }
+    }
+
+    [Fact]
     public async Task ANodeThatLendsWhatItMustNotIsNotBelieved()
     {
         await using LendingWorld world = new();
@@ -122,9 +189,7 @@ public sealed class HostileMessageTests
         borrower.Start();
         using LendingSocket mount = listener.Accept(out _)!;
         byte[] buffer = new byte[LendingMessage.MaxBytes];
-        mount.TrySend(Valid()[0]);
-        mount.Receive(buffer, out _);
-        mount.TrySend(Valid()[2]);
+        LetAttach(mount, buffer);
         LendingWorld.Eventually("the mount is connected", () => borrower.IsAvailable);
         Task<FileSegment> borrowing = borrower.BorrowAsync(stat, CancellationToken.None).AsTask();
         mount.Receive(buffer, out _);
@@ -142,6 +207,14 @@ public sealed class HostileMessageTests
         }
 
         return !got.IsEmpty;
+    }
+
+    /// <summary>Plays a node that takes a mount.</summary>
+    private static void LetAttach(LendingSocket mount, byte[] buffer)
+    {
+        mount.TrySend(Valid()[0]);
+        mount.Receive(buffer, out _);
+        mount.TrySend(Valid()[2]);
     }
 
     private static void Attach(LendingSocket socket, ReadOnlySpan<byte> greeting)

@@ -36,7 +36,7 @@ internal sealed class LendingWorld : IAsyncDisposable
             MayRead = (id, _, key) => id == Key && key.StartsWith(ReadablePrefix, StringComparison.Ordinal),
         };
         Options = change?.Invoke(Options) ?? Options;
-        Lender = FileLender.Start(Options, NullLogger.Instance);
+        Lender = FileLender.Start(Options, LogTime, Log);
     }
 
     internal TempDirectory Directory { get; } = new();
@@ -50,6 +50,12 @@ internal sealed class LendingWorld : IAsyncDisposable
     internal FileLenderOptions Options { get; }
 
     internal FileLender Lender { get; private set; }
+
+    /// <summary>What the lender says.</summary>
+    internal EventLog Log { get; } = new();
+
+    /// <summary>The clock of that log; it stands still.</summary>
+    internal ManualTimeProvider LogTime { get; } = new();
 
     internal long UsedBytes => Node.GetStatus().Tiers[0].UsedBytes;
 
@@ -83,7 +89,7 @@ internal sealed class LendingWorld : IAsyncDisposable
 
     internal void StopLender() => Lender.Dispose();
 
-    internal void StartLender() => Lender = FileLender.Start(Options with { NodeId = Guid.NewGuid() }, NullLogger.Instance);
+    internal void StartLender() => Lender = FileLender.Start(Options with { NodeId = Guid.NewGuid() }, LogTime, Log);
 
     internal static void Eventually(string what, Func<bool> condition) => Assert.True(SpinWait.SpinUntil(condition, Patience), $"not within {Patience.TotalSeconds} s: {what}");
 

@@ -57,7 +57,7 @@ internal static class CompositionRoot
             logs.CreateLogger<S3Endpoint>());
         S3Edge s3 = new(new S3Server(s3Options, endpoint, logs), configuration.S3.Address.ToString());
         Guid nodeId = Guid.NewGuid();
-        LendingEdge lending = new(LendingOptionsOf(configuration, nodeId, node, new ReadRights(s3Options)), s3, Environment.GetEnvironmentVariable, logs.CreateLogger<LendingEdge>());
+        LendingEdge lending = new(LendingOptionsOf(configuration, nodeId, node, new ReadRights(s3Options)), s3, Environment.GetEnvironmentVariable, plan.Time, logs.CreateLogger<LendingEdge>());
         var admin = new AdminServerOptions
         {
             Node = node,

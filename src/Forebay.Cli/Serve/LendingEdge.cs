@@ -10,8 +10,9 @@ namespace Forebay.Cli.Serve;
 /// <param name="options">What is lent; the path is set when it starts, from where the S3 endpoint listens.</param>
 /// <param name="s3">The S3 endpoint; started before.</param>
 /// <param name="environment">Looks up an environment variable.</param>
+/// <param name="time">Clock of the log.</param>
 /// <param name="logger">Takes faults.</param>
-internal sealed partial class LendingEdge(FileLenderOptions options, S3Edge s3, Func<string, string?> environment, ILogger<LendingEdge> logger) : IEdge
+internal sealed partial class LendingEdge(FileLenderOptions options, S3Edge s3, Func<string, string?> environment, TimeProvider time, ILogger<LendingEdge> logger) : IEdge
 {
     public string Name => "lends";
 
@@ -33,7 +34,7 @@ internal sealed partial class LendingEdge(FileLenderOptions options, S3Edge s3, 
             MountRegistry runtime = new(MountRegistry.DirectoryOf(environment));
             runtime.EnsureDirectory();
             string path = Path.Combine(runtime.Directory, $"node-{s3.Bound.Host.Trim('[', ']')}-{s3.Bound.Port}.socket");
-            Lender = FileLender.Start(options with { Path = path }, logger);
+            Lender = FileLender.Start(options with { Path = path }, time, logger);
             Address = path;
         }
         catch (Exception e) when (e is ForebayException or IOException or UnauthorizedAccessException)
