@@ -137,6 +137,47 @@ public sealed class HostileMessageTests
         Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(60));
     }
 
+    /// <summary>A mount gives back at once what it kept ready for passthrough, 512 files at most; its node may be busy meanwhile.</summary>
+    [Fact]
+    public async Task AsManyReturnsAsAMountSendsAtOnceDoNotEndItsConnection()
+    {
+        const int Files = 512;
+        using TempDirectory directory = new();
+        using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
+        using FileBorrower borrower = new(new FileBorrowerOptions { Path = directory["socket"], Mount = "data" }, TimeProvider.System, NullLogger.Instance);
+        borrower.Start();
+        using LendingSocket node = listener.Accept(out _)!;
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        LetAttach(node, buffer);
+        LendingWorld.Eventually("the mount is connected", () => borrower.IsAvailable);
+        await File.WriteAllBytesAsync(directory["file"], new byte[100]);
+        using SafeFileHandle handle = File.OpenHandle(directory["file"]);
+        ObjectStat stat = new("a", 100, new VersionToken("e"), DateTimeOffset.UnixEpoch) { ETag = "\"e\"" };
+        FileSegment[] borrowed = new FileSegment[Files];
+        for (int i = 0; i < Files; i++)
+        {
+            Task<FileSegment> borrowing = borrower.BorrowAsync(stat, CancellationToken.None).AsTask();
+            Assert.True(node.Receive(buffer, out _) > 0, "asked for nothing");
+            node.TrySend(Lent((ulong)i + 1, LendingOutcome.Lent), handle);
+            borrowed[i] = await borrowing;
+            Assert.False(borrowed[i].IsEmpty);
+        }
+
+        Array.ForEach(borrowed, static file => file.Dispose());
+
+        HashSet<ulong> returned = [];
+        for (int i = 0; i < Files; i++)
+        {
+            int length = node.Receive(buffer, out _);
+            Assert.True(length > 0, $"the mount hung up after {i} of {Files}");
+            LendingReader message = new(buffer.AsSpan(0, length));
+            message.Expect(LendingMessageKind.Return);
+            returned.Add(message.Number());
+        }
+
+        Assert.Equal((Files, true), (returned.Count, borrower.IsAvailable));
+    }
+
     [Fact]
     public async Task MountsThatAreRefusedWithoutEndDoNotFillTheLog()
     {
@@ -194,12 +235,8 @@ public sealed class HostileMessageTests
         Task<FileSegment> borrowing = borrower.BorrowAsync(stat, CancellationToken.None).AsTask();
         mount.Receive(buffer, out _);
         using SafeFileHandle? handle = file is null ? null : File.OpenHandle(file, FileMode.Open, access, FileShare.ReadWrite);
-        byte[] answer = new byte[32];
-        LendingMessage lent = new(answer, LendingMessageKind.Lent);
-        lent.Number(1);
-        lent.Outcome(outcome);
         listener.Shutdown();
-        mount.TrySend(lent.Bytes, handle);
+        mount.TrySend(Lent(1, outcome), handle);
         using FileSegment got = await borrowing;
         if (got.IsEmpty)
         {
@@ -207,6 +244,14 @@ public sealed class HostileMessageTests
         }
 
         return !got.IsEmpty;
+    }
+
+    private static byte[] Lent(ulong loan, LendingOutcome outcome)
+    {
+        LendingMessage lent = new(new byte[32], LendingMessageKind.Lent);
+        lent.Number(loan);
+        lent.Outcome(outcome);
+        return lent.Bytes.ToArray();
     }
 
     /// <summary>Plays a node that takes a mount.</summary>
