@@ -265,7 +265,7 @@ public sealed partial class MountedFileSystem
                 _prefetch.OnColdRead(file.Stat, _streams.WasListed(request.NodeId));
             }
 
-            await _files.TakePlaceAsync(_options.RequestTimeout, SignalPatience, _time, request.Token);
+            await _files.TakePlaceAsync(_options.RequestTimeout, SignalPatience, _time, request.Renew, request.Token);
             try
             {
                 using RequestDeadline deadline = Deadline(request);

@@ -49,6 +49,9 @@ public readonly partial struct FuseRequest : IEquatable<FuseRequest>
     /// <summary>Canceled when the caller got a signal or the mount is gone. Made when first asked for; do not keep it beyond the answer.</summary>
     public CancellationToken Token => Live.TokenOf(_serial);
 
+    /// <summary>Tells that the request has come forward: <see cref="FuseSession.LongestWait"/> counts its wait from now on. Its time in the statistics goes on.</summary>
+    public void Renew() => Live.Renew(_serial);
+
     /// <summary>What was noted about the request; nothing at first. For <see cref="FuseCompletion.Note"/>, before the answer.</summary>
     public FuseRequestNote Noted => Live.Note;
 

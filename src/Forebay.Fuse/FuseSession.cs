@@ -100,7 +100,7 @@ public sealed class FuseSession : IAsyncDisposable
     /// <summary>Requests that were not answered yet.</summary>
     public int OpenRequests => _dispatcher.OpenRequests;
 
-    /// <summary>How long the request waits that has waited longest; zero when none does.</summary>
+    /// <summary>How long the request waits that has waited longest without coming forward (<see cref="FuseRequest.Renew"/>); zero when none waits.</summary>
     public TimeSpan LongestWait => _dispatcher.LongestWait;
 
     /// <summary>Sees answers and faults; may be changed at any time.</summary>

@@ -80,6 +80,8 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     internal Task<bool> Drain { get; set; } = Task.FromResult(true);
 
+    internal TimeSpan LongestWait => _dispatcher.LongestWait;
+
     internal ulong LastUnique => (ulong)_unique;
 
     public void Dispose() => _dispatcher.Dispose();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Forebay.Testing;
 using Xunit;
@@ -276,6 +277,26 @@ public sealed class RequestTests : IDisposable
         Assert.Equal((1L, 1L), (asked.Count, asked.Errors));
         Assert.Equal(1, asked.Buckets.Sum());
         Assert.Equal(80, _kernel.Dispatcher.Statistics[FuseOpcode.StatFs].ReplyBytes);
+    }
+
+    [Fact]
+    public void ARequestThatComesForwardWaitsFromThenOnAndItsTimeGoesOn()
+    {
+        FuseRequest kept = default;
+        _fileSystem.OnGetAttr = request => kept = request;
+        Task<FuseAnswer> answer = _kernel.Begin<FuseGetAttrIn>(FuseOpcode.GetAttr, 1, default);
+        TimeSpan before = TimeSpan.FromMilliseconds(100);
+        Assert.True(SpinWait.SpinUntil(() => _kernel.Dispatcher.LongestWait >= before, TimeSpan.FromSeconds(30)), "no wait is seen");
+
+        long renewed = Stopwatch.GetTimestamp();
+        kept.Renew();
+
+        Assert.InRange(_kernel.Dispatcher.LongestWait, TimeSpan.Zero, Stopwatch.GetElapsedTime(renewed));
+        kept.ReplyEmpty();
+        Assert.True(answer.IsCompletedSuccessfully);
+        Assert.True(_observer.Completions[^1].Elapsed >= before, "its time began anew, too");
+        Assert.Equal(TimeSpan.Zero, _kernel.Dispatcher.LongestWait);
+        Assert.Throws<InvalidOperationException>(kept.Renew);
     }
 
     [Fact]

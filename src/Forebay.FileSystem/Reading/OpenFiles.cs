@@ -56,12 +56,14 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeF
     /// <param name="patience">How long it waits while none of the others gets bytes.</param>
     /// <param name="grace">How long it still waits once <paramref name="caller"/> ended.</param>
     /// <param name="time">Clock of both.</param>
+    /// <param name="cameForward">Called when others got bytes in that time, and when there is a place: the wait is not one of something that hangs.</param>
     /// <param name="caller">Patience of the program.</param>
     /// <exception cref="OperationCanceledException">There was none in time.</exception>
-    internal async ValueTask TakePlaceAsync(TimeSpan patience, TimeSpan grace, TimeProvider time, CancellationToken caller)
+    internal async ValueTask TakePlaceAsync(TimeSpan patience, TimeSpan grace, TimeProvider time, Action cameForward, CancellationToken caller)
     {
         if (_places.Wait(0, CancellationToken.None))
         {
+            cameForward();
             return;
         }
 
@@ -82,10 +84,13 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeF
                     await end.CancelAsync();
                     break;
                 }
+
+                cameForward();
             }
         }
 
         await turn;
+        cameForward();
     }
 
     /// <summary>A read that had a place has ended.</summary>

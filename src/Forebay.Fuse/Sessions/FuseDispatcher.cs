@@ -75,7 +75,7 @@ public sealed partial class FuseDispatcher : IDisposable
         }
     }
 
-    /// <summary>How long the request waits that has waited longest; zero when none does.</summary>
+    /// <summary>How long the request waits that has waited longest without coming forward (<see cref="FuseRequest.Renew"/>); zero when none waits.</summary>
     public TimeSpan LongestWait => Contexts().Aggregate(TimeSpan.Zero, static (longest, context) => context.Wait > longest ? context.Wait : longest);
 
     internal FuseFileSystem FileSystem { get; }

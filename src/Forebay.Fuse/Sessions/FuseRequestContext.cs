@@ -15,6 +15,7 @@ internal sealed class FuseRequestContext(FuseDispatcher dispatcher)
     private FuseInHeader _header;
     private CancellationTokenSource? _cancellation;
     private long _serial;
+    private long _waitsSince;
     private long _open;
     private int _holds;
     private bool _interrupted;
@@ -42,20 +43,35 @@ internal sealed class FuseRequestContext(FuseDispatcher dispatcher)
             _holds = 2;
             _serial++;
             StartTimestamp = timestamp;
+            _waitsSince = timestamp;
             Note = default;
             Volatile.Write(ref _open, _serial);
         }
     }
 
-    /// <summary>Since when its request waits for an answer; zero once it has one.</summary>
+    /// <summary>How long its request waits for an answer, since its begin or the last <see cref="Renew"/>; zero once it has one.</summary>
     internal TimeSpan Wait
     {
         get
         {
             lock (_lock)
             {
-                return Volatile.Read(ref _open) == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(StartTimestamp);
+                return Volatile.Read(ref _open) == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(_waitsSince);
             }
+        }
+    }
+
+    /// <summary>Its wait counts from now on.</summary>
+    internal void Renew(long serial)
+    {
+        lock (_lock)
+        {
+            if (_serial != serial)
+            {
+                FuseRequest.ThrowStale();
+            }
+
+            _waitsSince = Stopwatch.GetTimestamp();
         }
     }
 
