@@ -4,6 +4,7 @@ using Forebay.Admin;
 using Forebay.Admin.Api;
 using Forebay.Admin.Client;
 using Forebay.Cli.Verbs;
+using Forebay.Fuse;
 using Forebay.Mounting.Registry;
 
 namespace Forebay.Cli.Mounting;
@@ -41,7 +42,7 @@ internal static class AccessLogCommand
     private static async Task<int> RunAsync(
         MountRegistry registry, string directory, bool? on, string? file, OutputFormat format, TextWriter output, TextWriter error, CancellationToken cancellationToken)
     {
-        string path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
+        string path = FuseMount.Resolve(directory);
         if (registry.Find(path) is not { } mount)
         {
             await error.WriteLineAsync($"forebay: {HumanText.Safe(path)} is no mount of this user; 'forebay mount --list' shows them.");

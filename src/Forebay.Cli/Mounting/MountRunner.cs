@@ -177,8 +177,7 @@ internal static class MountRunner
     /// <summary>The mount point: there, a directory, empty, nothing mounted on it.</summary>
     private static string CheckDirectory(string directory, MountOptions options)
     {
-        // mountinfo first, by the name as given: a path call on a mount that nobody serves would not come back.
-        string path = FuseMount.CheckDirectory(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)));
+        string path = FuseMount.CheckDirectory(directory);
         if (!options.NonEmpty && Directory.EnumerateFileSystemEntries(path).Any())
         {
             throw new ForebayException(ErrorKind.InvalidArgument, $"{path} is not empty: what is in it would be hidden. Choose an empty directory, or allow it with -o nonempty.");

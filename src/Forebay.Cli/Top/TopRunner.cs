@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Forebay.Admin.Client;
 using Forebay.Cli.Verbs;
+using Forebay.Fuse;
 using Forebay.Mounting.Registry;
 
 namespace Forebay.Cli.Top;
@@ -31,7 +32,7 @@ internal sealed class TopRunner(
     /// <summary>Shows tables until it is cancelled, or one; gives the exit code.</summary>
     public async Task<int> RunAsync(TopRequest request, CancellationToken cancellationToken)
     {
-        string[] wanted = [.. request.Directories.Select(directory => Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)))];
+        string[] wanted = [.. request.Directories.Select(FuseMount.Resolve)];
         IReadOnlyList<RegisteredMount> mounts = list();
         foreach (string directory in wanted.Except(mounts.Select(mount => mount.Directory), StringComparer.Ordinal))
         {

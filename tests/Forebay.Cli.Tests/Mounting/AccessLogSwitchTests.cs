@@ -61,6 +61,17 @@ public sealed class AccessLogSwitchTests : IDisposable
     public async Task ABadCommandLineIsRefused(params string[] arguments)
         => Assert.Equal(ExitCode.Usage, await CommandLine.RunAsync(arguments, TextWriter.Null, TextWriter.Null));
 
+    [Fact]
+    public async Task ALinkStandsForTheDirectoryThatItLeadsTo()
+    {
+        Directory.CreateDirectory(_directory["mount"]);
+        File.CreateSymbolicLink(_directory["link"], _directory["mount"]);
+        using StringWriter error = new();
+
+        Assert.Equal(ExitCode.NotFound, await CommandLine.RunAsync(["access-log", _directory["link"]], TextWriter.Null, error));
+        Assert.Contains($"{_directory["mount"]} is no mount", error.ToString(), StringComparison.Ordinal);
+    }
+
     private string? Successor(string? option)
     {
         using AccessLog next = new(TimeProvider.System);

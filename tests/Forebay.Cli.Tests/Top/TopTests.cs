@@ -69,6 +69,21 @@ public sealed class TopTests : IDisposable
     }
 
     [Fact]
+    public async Task AMountIsShownByALinkToItsDirectory()
+    {
+        await using AdminServer server = await StartAsync("good");
+        Directory.CreateDirectory(_directory["mount"]);
+        File.CreateSymbolicLink(_directory["link"], _directory["mount"]);
+        using StringWriter output = new();
+        using TopRunner runner = Runner([Mount("good") with { Directory = _directory["mount"] }], output);
+
+        int code = await runner.RunAsync(new TopRequest([_directory["link"] + "/"], TimeSpan.FromMilliseconds(100), Once: true, Json: false), CancellationToken.None);
+
+        Assert.Equal(ExitCode.Success, code);
+        Assert.Contains(_directory["mount"], output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WithoutOptionsTheCommandLineIsGoodAndADirectoryThatIsNoMountIsTold()
     {
         using StringWriter error = new();
