@@ -41,7 +41,8 @@ public static class MountProcesses
     /// <returns>Exit code of the process.</returns>
     public static int RunWorker(string version, CreateMountService create)
     {
-        using MountWorker worker = new(ProcessSpawner.SocketDescriptor, version, create);
+        using StandardError error = new(descriptor: 2);
+        using MountWorker worker = new(ProcessSpawner.SocketDescriptor, version, create, error);
         PosixSignalRegistration[] signals = Catch(worker.RequestUnmount);
         try
         {

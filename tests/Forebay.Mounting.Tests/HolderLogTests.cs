@@ -1,5 +1,6 @@
 using System.IO.Pipes;
 using Forebay.Mounting.Holding;
+using Forebay.Mounting.Processes;
 
 namespace Forebay.Mounting.Tests;
 

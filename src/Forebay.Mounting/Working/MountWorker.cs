@@ -15,6 +15,7 @@ public sealed class MountWorker : IDisposable
 
     private readonly CreateMountService _create;
     private readonly string _version;
+    private readonly TextWriter _error;
     private readonly ManualResetEventSlim _servingKnown = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _state = new();
@@ -35,11 +36,13 @@ public sealed class MountWorker : IDisposable
     /// <param name="holder">Descriptor of the socket to the holder; owned from here on.</param>
     /// <param name="version">Version of this program, for people.</param>
     /// <param name="create">Makes what is served.</param>
-    public MountWorker(int holder, string version, CreateMountService create)
+    /// <param name="error">Takes sentences for people, from any thread; must not wait. Must outlive the worker.</param>
+    public MountWorker(int holder, string version, CreateMountService create, TextWriter error)
     {
         _holder = MessageSocket.From(holder);
         _version = version;
         _create = create;
+        _error = error;
     }
 
     /// <summary>The descriptor under which a worker and a holder find their socket.</summary>
@@ -156,7 +159,7 @@ public sealed class MountWorker : IDisposable
             case MessageKind.Failed when _servingKnown.IsSet:
                 // A holder that was to take over says why it cannot, and ends; the next one may.
                 message.Number(0, 255);
-                Console.Error.WriteLine($"forebay: {message.Text()}");
+                _error.WriteLine($"forebay: {message.Text()}");
                 break;
             case MessageKind.Ask:
                 _holderAttempts = 0;
@@ -263,7 +266,7 @@ public sealed class MountWorker : IDisposable
         }
         catch (Exception e) when (e is ForebayException or IOException or ObjectDisposedException)
         {
-            await Console.Error.WriteLineAsync($"forebay: {e.Message}");
+            _error.WriteLine($"forebay: {e.Message}");
         }
 
         if (last is not null)
@@ -329,7 +332,7 @@ public sealed class MountWorker : IDisposable
             }
             catch (ForebayException e)
             {
-                Console.Error.WriteLine($"forebay: {e.Message}");
+                _error.WriteLine($"forebay: {e.Message}");
             }
             finally
             {
