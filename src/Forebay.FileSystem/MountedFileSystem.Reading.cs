@@ -45,7 +45,7 @@ public sealed partial class MountedFileSystem
             return;
         }
 
-        Open(request, view, stat, lent: default);
+        Open(request, view, stat, lent: default, wasAsked: false);
     }
 
     /// <inheritdoc/>
@@ -166,29 +166,32 @@ public sealed partial class MountedFileSystem
 
     private async Task OpenLentAsync(FuseRequest request, InodeView view, ObjectStat stat)
     {
-        FileSegment lent = default;
         try
         {
             using RequestDeadline deadline = Deadline(request);
-            lent = await _lenders!.BorrowAsync(stat, deadline.Token);
+            FileSegment lent = await _lenders!.BorrowAsync(stat, deadline.Token);
+            Open(request, view, stat, lent, wasAsked: true);
         }
-        catch (OperationCanceledException error)
+        catch (Exception error)
         {
             Fail(request, "open", stat.Key, error);
-            return;
         }
-
-        Open(request, view, stat, lent);
     }
 
-    private void Open(FuseRequest request, in InodeView view, ObjectStat stat, FileSegment lent)
+    private void Open(FuseRequest request, in InodeView view, ObjectStat stat, FileSegment lent, bool wasAsked)
     {
-        bool isOpen = TryOpen(request, view, stat, ref lent, out FuseOpenOut opened);
-        lent.Dispose();
-        if (!isOpen)
+        FuseOpenOut opened;
+        try
         {
-            request.ReplyError(Errno.ENOMEM);
-            return;
+            if (!TryOpen(request, view, stat, ref lent, wasAsked, out opened))
+            {
+                request.ReplyError(Errno.ENOMEM);
+                return;
+            }
+        }
+        finally
+        {
+            lent.Dispose();
         }
 
         _prefetch.OnOpen(stat);
@@ -196,7 +199,7 @@ public sealed partial class MountedFileSystem
         request.ReplyOpen(opened);
     }
 
-    private bool TryOpen(FuseRequest request, in InodeView view, ObjectStat stat, ref FileSegment lent, out FuseOpenOut opened)
+    private bool TryOpen(FuseRequest request, in InodeView view, ObjectStat stat, ref FileSegment lent, bool wasAsked, out FuseOpenOut opened)
     {
         lock (StripeOf(view.NodeId))
         {
@@ -228,7 +231,7 @@ public sealed partial class MountedFileSystem
             else
             {
                 Interlocked.Increment(ref _cachedOpens);
-                _files.Add(handle, stat, lent);
+                _files.Add(handle, stat, lent, wasAsked);
                 lent = default;
             }
 
@@ -255,8 +258,9 @@ public sealed partial class MountedFileSystem
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
-            using (RequestDeadline borrowing = Deadline(request))
+            if (_lenders is not null)
             {
+                using RequestDeadline borrowing = Deadline(request);
                 reader = await file.BorrowAsync(borrowing.Token);
             }
 

@@ -61,6 +61,9 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
 
     internal int BackingErrno { get; set; }
 
+    /// <summary>Thrown instead of taking a file.</summary>
+    internal Exception? BackingFailure { get; set; }
+
     internal ConcurrentQueue<(ulong Parent, string Name)> DroppedNames { get; } = new();
 
     internal ConcurrentQueue<ulong> DroppedInodes { get; } = new();
@@ -103,6 +106,11 @@ internal sealed class FakeKernel : IFuseReplySink, IKernelCache, IDisposable
     public int OpenBacking(SafeFileHandle file, out int backingId)
     {
         backingId = 0;
+        if (BackingFailure is { } failure)
+        {
+            throw failure;
+        }
+
         if (BackingErrno != 0)
         {
             return BackingErrno;

@@ -17,6 +17,9 @@ internal sealed class Lender : IWholeFileSource, IFileReference, IDisposable
 
     internal int Asked => Volatile.Read(ref _asked);
 
+    /// <summary>What asking ends with.</summary>
+    internal Exception? Failure { get; set; }
+
     internal int Out => Volatile.Read(ref _out);
 
     internal void Lend(ObjectStat stat)
@@ -39,6 +42,11 @@ internal sealed class Lender : IWholeFileSource, IFileReference, IDisposable
     {
         await Task.Yield();
         Interlocked.Increment(ref _asked);
+        if (Failure is { } failure)
+        {
+            throw failure;
+        }
+
         if (!_files.TryGetValue(stat.Key, out string? etag) || etag != stat.ETag)
         {
             return default;

@@ -64,7 +64,48 @@ public sealed class LentFileTests
         Assert.True((opened.Flags & (uint)FuseOpenFlags.Passthrough) == 0);
         Assert.Equal(100_000, read.Length);
         world.AssertContent("a", 100, read);
+        Assert.Equal(1, lender.Asked);
         world.Kernel.Release(a, opened.Handle);
+    }
+
+    [Fact]
+    public async Task ALentFileThatTheKernelDoesNotTakeIsReadInPlaceAndNotAskedForAgain()
+    {
+        using Lender lender = new();
+        await using var world = World(lender, passthrough: true, new FileSystemOptions { PassthroughFromBytes = 1 });
+        world.Kernel.BackingErrno = Errno.EPERM;
+        lender.Lend(world.Memory.PutPattern("a", 500_000));
+        ulong a = world.Kernel.Walk("a").NodeId;
+
+        FuseOpenOut opened = world.Kernel.Open(a).Read<FuseOpenOut>();
+        byte[] read = world.Kernel.Read(a, opened.Handle, 100, 100_000).Body;
+
+        Assert.True((opened.Flags & (uint)FuseOpenFlags.Passthrough) == 0);
+        world.AssertContent("a", 100, read);
+        Assert.Equal((1, 1), (lender.Asked, lender.Out));
+        Assert.Equal(0, world.Memory.BytesRead);
+        world.Kernel.Release(a, opened.Handle);
+        Assert.Equal(0, lender.Out);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AnOpenThatFailsUnexpectedlyIsAnsweredAndKeepsNothingThatWasLent(bool lenderFails)
+    {
+        using Lender lender = new();
+        await using var world = World(lender, passthrough: true, new FileSystemOptions { PassthroughFromBytes = 1 });
+        lender.Lend(world.Memory.PutPattern("a", 500_000));
+        ulong a = world.Kernel.Walk("a").NodeId;
+        lender.Failure = lenderFails ? new InvalidOperationException("broken") : null;
+        world.Kernel.BackingFailure = lenderFails ? null : new InvalidOperationException("broken");
+
+        Reply refused = world.Kernel.Open(a);
+
+        Assert.Equal(Errno.EIO, refused.Errno);
+        Assert.Equal(0, lender.Out);
+        (lender.Failure, world.Kernel.BackingFailure) = (null, null);
+        Assert.Equal(0, world.Kernel.Open(a).Errno);
     }
 
     [Fact]

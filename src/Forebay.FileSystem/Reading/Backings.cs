@@ -94,17 +94,13 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, FileSyst
                 return known.Id;
             }
 
-            if (!mount.TryTakeWhole(stat, out FileSegment file))
+            bool isOwn = mount.TryTakeWhole(stat, out FileSegment file);
+            if (!isOwn && lent.IsEmpty)
             {
-                if (lent.IsEmpty)
-                {
-                    return 0;
-                }
-
-                (file, lent) = (lent, default);
+                return 0;
             }
 
-            int errno = _kernel!.OpenBacking(file.File!, out int id);
+            int errno = _kernel!.OpenBacking((isOwn ? file : lent).File!, out int id);
             if (errno != 0)
             {
                 // Not for this kernel or user: asking again for each open would only cost. Anything else may be of this file only.
@@ -117,6 +113,11 @@ internal sealed class Backings(InodeTable table, IFileMountPoint mount, FileSyst
                 }
 
                 return 0;
+            }
+
+            if (!isOwn)
+            {
+                (file, lent) = (lent, default);
             }
 
             table.SetBacking(nodeId, id);

@@ -7,7 +7,7 @@ namespace Forebay.FileSystem;
 /// <param name="mount">What is mounted.</param>
 /// <param name="stat">The version that is read.</param>
 /// <param name="lenders">Who may lend its whole file, or null.</param>
-internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFileSource? lenders)
+internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFileSource? lenders) : IDisposable
 {
     private readonly Lock _lock = new();
     private IFileReader? _reader;
@@ -54,13 +54,16 @@ internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFil
         }
     }
 
-    /// <summary>Reads what was lent when the file was opened.</summary>
+    /// <summary>Reads what was lent when the file was opened, or asks for no other where nothing was; before the first read.</summary>
     internal void Use(FileSegment lent)
     {
         lock (_lock)
         {
             _borrowing = Task.CompletedTask;
-            _reader = Join(lent, _reader ?? mount.OpenVersion(Stat, requestId: null));
+            if (!lent.IsEmpty)
+            {
+                _reader = new LentReader(lent, mount.OpenVersion(Stat, requestId: null));
+            }
         }
     }
 
@@ -79,7 +82,7 @@ internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFil
     }
 
     /// <summary>No read begins any more; the reader goes with the last one.</summary>
-    internal void Close()
+    public void Dispose()
     {
         lock (_lock)
         {
@@ -98,8 +101,6 @@ internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFil
         _reader?.Dispose();
     }
 
-    private static LentReader Join(FileSegment lent, IFileReader other) => new(lent, other);
-
     private async Task BorrowOnceAsync(IWholeFileSource from)
     {
         // The read that asked may give up; others of this file still want the answer.
@@ -113,7 +114,7 @@ internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFil
         {
             if (!_isClosed || _reads > 0)
             {
-                _reader = Join(lent, _reader!);
+                _reader = new LentReader(lent, _reader!);
                 return;
             }
         }

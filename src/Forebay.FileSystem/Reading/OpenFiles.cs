@@ -29,17 +29,18 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeF
     /// <param name="handle">Its handle.</param>
     /// <param name="stat">Its version.</param>
     /// <param name="lent">The whole file, if it was lent for this; owned from here on.</param>
-    internal void Add(ulong handle, ObjectStat stat, FileSegment lent)
+    /// <param name="wasAsked">Somebody was asked for it, whatever came of that.</param>
+    internal void Add(ulong handle, ObjectStat stat, FileSegment lent, bool wasAsked)
     {
         OpenFile file = new(mount, stat, lenders);
-        if (!lent.IsEmpty)
+        if (wasAsked)
         {
             file.Use(lent);
         }
 
         if (!_files.TryAdd(handle, file))
         {
-            file.Close();
+            file.Dispose();
         }
     }
 
@@ -48,7 +49,7 @@ internal sealed class OpenFiles(IFileMountPoint mount, InodeTable table, IWholeF
     {
         if (_files.TryRemove(handle, out OpenFile? file))
         {
-            file.Close();
+            file.Dispose();
         }
     }
 
