@@ -62,6 +62,7 @@ public sealed partial class MountedFileSystem
         int size = (int)Math.Clamp(file.Stat.Length - offset, 0, arguments.Size);
         if (offset < 0 || size == 0)
         {
+            Note(request, AccessSource.Hot, offset, size);
             request.ReplyData(default);
             return;
         }

@@ -44,6 +44,22 @@ public sealed class AccessLogTests : IDisposable
     }
 
     [Fact]
+    public async Task AReadAtTheEndIsOneOfItsPlaceToo()
+    {
+        await using var world = new FileSystemWorld();
+        world.Memory.PutPattern("file", 100);
+        FuseEntryOut entry = world.Kernel.Walk("file");
+        ulong handle = world.Kernel.Open(entry.NodeId).Read<FuseOpenOut>().Handle;
+        world.FileSystem.AccessLog.Start(LogFile);
+
+        Assert.Empty(world.Kernel.Read(entry.NodeId, handle, 100, 4096).Body);
+
+        world.FileSystem.AccessLog.Stop();
+        string[] line = Assert.Single(await File.ReadAllLinesAsync(LogFile), line => line[0] != '#').Split('\t');
+        Assert.Equal("read /file 100 0 ok hot", $"{line[1]} {line[3]} {line[4]} {line[5]} {line[6]} {line[8]}");
+    }
+
+    [Fact]
     public async Task SwitchedOffItAllocatesNothing()
     {
         await using var world = new FileSystemWorld(withKernel: false);
