@@ -133,7 +133,7 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
         {
             // Before: a reader that goes on in order opens the file while it is being brought.
             _brought.Add(stat.Key);
-            long fetched = await BringAsync(stat);
+            long fetched = budget.GoesThrough ? await ReadThroughAsync(stat) : await StoreAsync(stat, budget);
             if (fetched > 0)
             {
                 Interlocked.Increment(ref _files);
@@ -163,7 +163,7 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
     }
 
     /// <summary>Into the cache; where there is none, into that of whoever lends: it keeps what is read through it.</summary>
-    private async ValueTask<long> BringAsync(ObjectStat stat)
+    private async ValueTask<long> StoreAsync(ObjectStat stat, Budget budget)
     {
         try
         {
@@ -171,16 +171,22 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
         }
         catch (ForebayException error) when (error.Kind == ErrorKind.NoSpace && lenders is { IsAvailable: true })
         {
-            byte[] scrap = ArrayPool<byte>.Shared.Rent((int)stat.Length);
-            try
-            {
-                using IFileReader reader = mount.OpenVersion(stat, requestId: null);
-                return await reader.ReadAsync(0, scrap.AsMemory(0, (int)stat.Length), _lifetime.Token);
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(scrap);
-            }
+            budget.GoesThrough = true;
+            return await ReadThroughAsync(stat);
+        }
+    }
+
+    private async ValueTask<long> ReadThroughAsync(ObjectStat stat)
+    {
+        byte[] scrap = ArrayPool<byte>.Shared.Rent((int)stat.Length);
+        try
+        {
+            using IFileReader reader = mount.OpenVersion(stat, requestId: null);
+            return await reader.ReadAsync(0, scrap.AsMemory(0, (int)stat.Length), _lifetime.Token);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(scrap);
         }
     }
 
@@ -189,9 +195,17 @@ internal sealed class DirectoryPrefetch(IFileMountPoint mount, FileSystemOptions
     {
         private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private long _left = bytes;
+        private volatile bool _goesThrough;
 
         /// <summary>Files under way, and one for the listing.</summary>
         private int _running = 1;
+
+        /// <summary>Nothing of this directory can be stored here: it is only read through.</summary>
+        internal bool GoesThrough
+        {
+            get => _goesThrough;
+            set => _goesThrough = value;
+        }
 
         internal bool TryTake(long count) => Interlocked.Add(ref _left, -count) >= 0;
 
