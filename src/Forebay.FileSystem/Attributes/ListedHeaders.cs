@@ -17,9 +17,9 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(30);
     private long _restUntil = long.MinValue;
 
-    /// <summary>True when <see cref="BringAsync"/> would ask for something.</summary>
+    /// <summary>True when <see cref="BringAsync"/> would ask for something. The stream's turn is the caller's.</summary>
     internal bool AreWanted(DirectoryStream stream)
-        => (rule.IsLearning || rule.ListingsLack) && time.GetTimestamp() >= Volatile.Read(ref _restUntil) && stream.HasEntry && NextUnknown(stream, stream.Index) >= 0;
+        => (rule.IsLearning || rule.ListingsLack) && time.GetTimestamp() >= Volatile.Read(ref _restUntil) && stream.HasEntry && !AreKnown(stream);
 
     /// <summary>Asks for the headers of the next files of a directory. Throws only when the caller has no patience any more.</summary>
     /// <param name="stream">Its turn is the caller's.</param>
@@ -29,7 +29,7 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
         int most = rule.IsLearning ? AttributeRule.Samples : MostAtOnce;
         using RequestDeadline deadline = new(Patience, grace: TimeSpan.Zero, time, cancellationToken);
         List<Task<ResolvedName>> asked = [];
-        for (int i = stream.Index; asked.Count < most && (i = NextUnknown(stream, i)) >= 0; i++)
+        for (int i = stream.Index; asked.Count < most && (i = NextUnknown(stream, i, i + MostAtOnce)) >= 0; i++)
         {
             asked.Add(mount.ResolveAsync(stream.Entries[i].Name, NameDetail.Headers, requestId: null, deadline.Token).AsTask());
         }
@@ -44,7 +44,7 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
                 }
             }
 
-            if (asked.Count > 0 && NextUnknown(stream, stream.Index) is int still && still >= 0 && still < stream.Index + asked.Count)
+            if (asked.Count > 0 && NextUnknown(stream, stream.Index, stream.Index + MostAtOnce) is int still && still >= 0 && still < stream.Index + asked.Count)
             {
                 // They are not kept (or not told): asking again for each answer would only cost.
                 StartRest();
@@ -59,10 +59,19 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
 
     private void StartRest() => Volatile.Write(ref _restUntil, time.After(Rest));
 
-    private int NextUnknown(DirectoryStream stream, int from)
+    /// <summary>True when the files are known that the next answer may hold. Those that were found known for the answer before are not looked up again.</summary>
+    private bool AreKnown(DirectoryStream stream)
+    {
+        int until = Math.Min(stream.Entries.Count, stream.Index + MostAtOnce);
+        int unknown = NextUnknown(stream, Math.Max(stream.Index, stream.KnownUntil), until);
+        stream.KnownUntil = unknown < 0 ? until : unknown;
+        return unknown < 0;
+    }
+
+    private int NextUnknown(DirectoryStream stream, int from, int until)
     {
         IReadOnlyList<ListEntry> entries = stream.Entries;
-        for (int i = from; i < Math.Min(entries.Count, from + MostAtOnce); i++)
+        for (int i = from; i < Math.Min(entries.Count, until); i++)
         {
             if (entries[i].Stat is { Headers: null } && !mount.TryResolve(entries[i].Name, NameDetail.Headers, out _))
             {

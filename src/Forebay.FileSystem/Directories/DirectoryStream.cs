@@ -94,6 +94,9 @@ internal sealed class DirectoryStream
     /// <summary>Index of the place in <see cref="Entries"/>.</summary>
     internal int Index => _index;
 
+    /// <summary>Index in <see cref="Entries"/> before which the headers of all files from the place on were known; begins anew with each page and jump.</summary>
+    internal int KnownUntil { get; set; }
+
     /// <summary>True when entries follow the last one in memory.</summary>
     internal bool IsTruncated => _current!.IsTruncated;
 
@@ -122,7 +125,7 @@ internal sealed class DirectoryStream
     {
         _current = null;
         _before = null;
-        _index = 0;
+        GoTo(0);
         _looked = 0;
         IsReadWhole = false;
     }
@@ -135,7 +138,7 @@ internal sealed class DirectoryStream
         {
             if (_current is { FirstCount: 0, IsFromStart: true })
             {
-                _index = 0;
+                GoTo(0);
                 return true;
             }
 
@@ -162,7 +165,7 @@ internal sealed class DirectoryStream
     {
         _before = null;
         _current = new Page([], IsTruncated: true, long.MinValue, Forgettings: 0, CountOf(cookie), name, IsFromStart: false);
-        _index = 0;
+        GoTo(0);
     }
 
     /// <summary>Brings the page at the place into memory; at once when it is known.</summary>
@@ -183,7 +186,7 @@ internal sealed class DirectoryStream
 
             _before = last;
             _current = new Page(next.Entries, next.IsTruncated, until, forgettings, (last?.FirstCount + last?.Entries.Count) ?? 0, after, last?.IsFromStart ?? true);
-            _index = 0;
+            GoTo(0);
             if (IsAtEnd)
             {
                 IsReadWhole = _current.IsFromStart;
@@ -256,12 +259,18 @@ internal sealed class DirectoryStream
         long index = CountOf(cookie) - page.FirstCount;
         bool isHere = index == 0 ? page.After is { } after && CookieOf(page.FirstCount, after) == cookie
             : index > 0 && index <= page.Entries.Count && CookieOf(CountOf(cookie), page.Entries[(int)index - 1].Name) == cookie;
-        if (isHere)
+        if (isHere && (index != _index || page != _current))
         {
-            _index = (int)index;
+            GoTo((int)index);
         }
 
         return isHere;
+    }
+
+    private void GoTo(int index)
+    {
+        _index = index;
+        KnownUntil = 0;
     }
 
     /// <summary>A page of the listing.</summary>
