@@ -117,12 +117,11 @@ public static class MountLauncher
 /// </summary>
 internal sealed class FirstAnswer : IDisposable
 {
-    private readonly Lock _lock = new();
+    // Never disposed: a thread that is left behind still uses them, and nobody asks for their wait handles.
     private readonly SemaphoreSlim _begin = new(0);
     private readonly SemaphoreSlim _answered = new(0);
     private bool _isWanted;
     private bool _exists;
-    private int _users = 2;
 
     /// <param name="directory">Where the mount will be. Not looked at before <see cref="Wait"/>.</param>
     internal FirstAnswer(string directory)
@@ -139,11 +138,7 @@ internal sealed class FirstAnswer : IDisposable
         return _answered.Wait(patience) && _exists;
     }
 
-    public void Dispose()
-    {
-        _begin.Release();
-        Leave();
-    }
+    public void Dispose() => _begin.Release();
 
     private void Ask(string directory)
     {
@@ -155,23 +150,6 @@ internal sealed class FirstAnswer : IDisposable
             _exists = Directory.Exists(directory);
             _answered.Release();
         }
-
-        Leave();
-    }
-
-    /// <summary>The last of the two that use the semaphores takes them away.</summary>
-    private void Leave()
-    {
-        lock (_lock)
-        {
-            if (--_users > 0)
-            {
-                return;
-            }
-        }
-
-        _begin.Dispose();
-        _answered.Dispose();
     }
 }
 
