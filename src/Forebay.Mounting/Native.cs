@@ -12,7 +12,6 @@ internal static unsafe partial class Native
     internal const short PollError = 8;
     internal const short PollHangUp = 16;
     internal const int Interrupted = 4;
-    internal const int TryAgain = 11;
     internal const int NoSuchProcess = 3;
     internal const uint MemfdCloseOnExec = 1;
     internal const int LockExclusive = 2;
@@ -28,7 +27,6 @@ internal static unsafe partial class Native
     internal const short SpawnSetSession = 0x80;
     internal const int WaitNoHang = 1;
     internal const int SignalKill = 9;
-    internal const int SignalTerminate = 15;
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollEntry* entries, nuint count, int timeoutMilliseconds);
@@ -44,9 +42,6 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     internal static partial int Unmap(void* address, nuint length);
-
-    [LibraryImport("libc", EntryPoint = "dup", SetLastError = true)]
-    internal static partial int Duplicate(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int Control(int descriptor, int command, int argument);

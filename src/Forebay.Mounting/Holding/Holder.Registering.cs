@@ -168,10 +168,7 @@ internal sealed partial class Holder
 
         // It was told of the place before.
         _isAway = true;
-        _standby?.Socket.Dispose();
-        _standby?.Reap(TimeSpan.FromSeconds(2));
-        _standby?.Dispose();
-        _standby = null;
+        EndStandby();
         _description = _description with { RuntimeDirectory = Path.Combine(_description.RuntimeDirectory, $"{_id}.away-{Environment.ProcessId}") };
         _registry = new MountRegistry(_description.RuntimeDirectory);
         Publish();

@@ -34,6 +34,14 @@ internal sealed partial class Holder
         }
     }
 
+    private void EndStandby()
+    {
+        _standby?.Socket.Dispose();
+        _standby?.Reap(TimeSpan.FromSeconds(2));
+        _standby?.Dispose();
+        _standby = null;
+    }
+
     private WorkerSlot? TryStart(SpawnCommand command)
     {
         (MessageSocket mine, MessageSocket its) = MessageSocket.Pair();

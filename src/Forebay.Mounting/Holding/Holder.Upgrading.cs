@@ -111,10 +111,7 @@ internal sealed partial class Holder
         BeginCurrent();
 
         // The standby was started from the old executable.
-        _standby?.Socket.Dispose();
-        _standby?.Reap(TimeSpan.FromSeconds(2));
-        _standby?.Dispose();
-        _standby = null;
+        EndStandby();
         return true;
     }
 

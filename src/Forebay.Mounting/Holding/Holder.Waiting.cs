@@ -113,7 +113,7 @@ internal sealed unsafe partial class Holder
 
     private TimeSpan NextTimeout(long nextTick)
     {
-        ReadOnlySpan<long> moments = [nextTick, _standbyAt ?? long.MaxValue, _respawnAt ?? long.MaxValue, _upgradeDeadline ?? long.MaxValue, _current?.WordDue ?? long.MaxValue, _told && _device is not null ? _lookAt : long.MaxValue];
+        ReadOnlySpan<long> moments = [_standbyAt ?? long.MaxValue, _respawnAt ?? long.MaxValue, _upgradeDeadline ?? long.MaxValue, _current?.WordDue ?? long.MaxValue, _told && _device is not null ? _lookAt : long.MaxValue];
         long next = nextTick;
         foreach (long moment in moments)
         {

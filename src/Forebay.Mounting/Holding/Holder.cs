@@ -77,11 +77,11 @@ internal sealed partial class Holder : IDisposable
         long nextTick = _time.GetTimestamp();
         while (_exitCode is null)
         {
-            if (_time.GetElapsedTime(nextTick) >= TimeSpan.Zero)
+            if (_time.GetTimestamp() >= nextTick)
             {
                 _log.Trim();
                 CheckRegistration();
-                nextTick = _time.GetTimestamp() + (long)(TickPeriod.TotalSeconds * _time.TimestampFrequency);
+                nextTick = After(TickPeriod);
             }
 
             CheckDeadlines();
@@ -139,7 +139,7 @@ internal sealed partial class Holder : IDisposable
                     _passthrough = message.Number(0, 1) == 1;
                     _current = new WorkerSlot(first, _description.Executable)
                     {
-                        Id = message.Number(1, int.MaxValue), Version = message.Text(), SaidHello = true, Serving = true, ServingSince = _time.GetTimestamp(), Answered = true,
+                        Id = message.Number(1, int.MaxValue), Version = message.Text(), SaidHello = true, ServingSince = _time.GetTimestamp(), Answered = true,
                     };
                     message.End();
                     _memory = received.TakeDescriptor(0);
@@ -264,7 +264,6 @@ internal sealed partial class Holder : IDisposable
 
     private void OnServing(WorkerSlot worker)
     {
-        worker.Serving = true;
         worker.ServingSince = _time.GetTimestamp();
         worker.WordDue = null;
         Publish();
@@ -375,7 +374,7 @@ internal sealed partial class Holder : IDisposable
     }
 
     /// <summary>How long it has served without hanging.</summary>
-    private TimeSpan HealthyTimeOf(WorkerSlot worker) => worker is { Serving: true, Hung: false } ? _time.GetElapsedTime(worker.ServingSince) : TimeSpan.Zero;
+    private TimeSpan HealthyTimeOf(WorkerSlot worker) => worker is { ServingSince: { } since, Hung: false } ? _time.GetElapsedTime(since) : TimeSpan.Zero;
 
     private long After(TimeSpan delay) => _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
 

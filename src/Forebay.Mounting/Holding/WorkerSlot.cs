@@ -23,10 +23,10 @@ internal sealed class WorkerSlot(MessageSocket socket, string executable) : IDis
     public bool SaidHello { get; set; }
 
     /// <summary>Reads requests of the kernel.</summary>
-    public bool Serving { get; set; }
+    public bool Serving => ServingSince is not null;
 
-    /// <summary>Timestamp of the moment since which it serves.</summary>
-    public long ServingSince { get; set; }
+    /// <summary>Timestamp of the moment since which it serves; null while it does not.</summary>
+    public long? ServingSince { get; set; }
 
     /// <summary>Killed because it hung.</summary>
     public bool Hung { get; set; }
