@@ -5,7 +5,7 @@ namespace Forebay.Robustness.Mounts;
 /// <summary>Programs of the distribution that read, compare and stress file systems, over a mount.</summary>
 public sealed class PosixProgramTests(ITestOutputHelper output)
 {
-    [ProgramFact("fio")]
+    [MountFact("fio", "fio")]
     public async Task FioVerifiesWhatItLaidOutInTheSource()
     {
         const string Layout = "--name=laid-out --bs=16k --size=24m --verify=crc32c --verify_pattern=%o --ioengine=psync --allow_file_create=0 --thread --minimal";
@@ -25,7 +25,7 @@ public sealed class PosixProgramTests(ITestOutputHelper output)
         Assert.Contains("verify", damaged.Text, StringComparison.OrdinalIgnoreCase);
     }
 
-    [ProgramFact("rsync")]
+    [MountFact("rsync", "rsync")]
     public async Task RsyncTarDiffAndFindSeeTheTreeAsItIs()
     {
         using MountedDirectory mount = new();
@@ -41,7 +41,7 @@ public sealed class PosixProgramTests(ITestOutputHelper output)
         await MustRunAsync(mount, $"test \"$(du -s --apparent-size -B1 {mount.MountPoint}/many | cut -f1)\" -ge $(cat {mount["source"]}/many/file-* | wc -c)");
     }
 
-    [ProgramFact("stress-ng")]
+    [MountFact("stress-ng", "stress-ng")]
     public async Task StressNgFindsNothingToComplainOf()
     {
         using MountedDirectory mount = new();
@@ -63,12 +63,5 @@ public sealed class PosixProgramTests(ITestOutputHelper output)
     {
         Finished finished = await mount.ShellAsync($"set -o pipefail; {script}");
         Assert.True(finished.Code == 0, $"{script} ended with {finished.Code}: {finished.Text}\n{mount.Log}");
-    }
-
-    /// <summary>A test that mounts and needs a program; skipped, with the reason, without either.</summary>
-    private sealed class ProgramFactAttribute : FactAttribute
-    {
-        public ProgramFactAttribute(string program)
-            => Skip = new MountFactAttribute().Skip ?? (File.Exists($"/usr/bin/{program}") ? null : $"there is no {program} (./test installs it as root)");
     }
 }
