@@ -11,10 +11,10 @@ public sealed class SourceRemedyTests
 
     [Theory]
     [InlineData(ErrorKind.AccessDenied, "listing '' in models: the store answered 403 SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY")]
-    [InlineData(ErrorKind.AccessDenied, "listing '' in models: the store answered 403 InvalidAccessKeyId", "AWS_ACCESS_KEY_ID")]
+    [InlineData(ErrorKind.AccessDenied, "listing '' in models: the store answered 403 InvalidAccessKeyId", "does not know this access key id")]
     [InlineData(ErrorKind.AccessDenied, "listing '' in models: the store answered 403 AccessDenied", "rights to list")]
     [InlineData(ErrorKind.AccessDenied, "listing '' in models: the store answered 400 ExpiredToken", "new temporary credentials")]
-    [InlineData(ErrorKind.AccessDenied, "the AWS credential chain gives no credentials", "passwd_file")]
+    [InlineData(ErrorKind.AccessDenied, "the AWS credential chain gives no credentials", "For a mount: -o passwd_file")]
     [InlineData(ErrorKind.NotFound, "listing '' in models: the store answered 404 NoSuchBucket", "bucket's name (models)")]
     [InlineData(ErrorKind.Unavailable, "listing '' in models: Connection refused (store:9000)", "curl -v http://store:9000")]
     [InlineData(ErrorKind.Unavailable, "listing '' in models: the store answered 500 InternalError", "try again later")]
