@@ -52,16 +52,20 @@ public sealed class SuccessorNodeTests : IDisposable
     public async Task ADiskThatHangsCostsOnlyTheCacheAndTheLateOneLetsItGo()
     {
         using ManualResetEventSlim wakes = new();
+        TaskCompletionSource<Node> late = new(TaskCreationOptions.RunContinuationsAsynchronously);
         Task<(Node Node, bool HasCache)> opening = SuccessorNode.OpenAsync(
             Options,
             options =>
             {
-                if (options.Tiers.Count > 0)
+                if (options.Tiers.Count == 0)
                 {
-                    wakes.Wait();
+                    return Open(options);
                 }
 
-                return Open(options);
+                wakes.Wait();
+                Node node = Open(options);
+                late.SetResult(node);
+                return node;
             }, NullLogger.Instance, _time);
         while (_time.ArmedTimers == 0)
         {
@@ -73,6 +77,9 @@ public sealed class SuccessorNodeTests : IDisposable
         (Node node, bool hasCache) = await opening.WaitAsync(TimeSpan.FromSeconds(20));
         await AssertServesAsync((node, hasCache));
         wakes.Set();
+
+        // Until it is there, its cache directory is free anyway.
+        await late.Task.WaitAsync(TimeSpan.FromSeconds(20));
         await Eventually.TrueAsync("the late one lets its directory go", IsFreeAsync);
     }
 
