@@ -23,8 +23,12 @@ public sealed class TopTests : IDisposable
         using Socket deaf = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         deaf.Bind(new UnixDomainSocketEndPoint(_directory["deaf"]));
         deaf.Listen();
+        using Socket rude = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        rude.Bind(new UnixDomainSocketEndPoint(_directory["rude"]));
+        rude.Listen();
+        _ = HangUpAsync(rude);
         using StringWriter output = new();
-        using TopRunner runner = Runner([Mount("good"), Mount("deaf"), Mount("missing")], output);
+        using TopRunner runner = Runner([Mount("good"), Mount("deaf"), Mount("missing"), Mount("rude")], output);
 
         int code = await runner.RunAsync(new TopRequest([], TimeSpan.FromMilliseconds(100), Once: true, Json: true), CancellationToken.None);
 
@@ -32,7 +36,7 @@ public sealed class TopTests : IDisposable
         using JsonDocument json = JsonDocument.Parse(output.ToString());
         JsonElement[] mounts = [.. json.RootElement.GetProperty("mounts").EnumerateArray()];
         Assert.Equal(
-            [("/mnt/deaf", "silent"), ("/mnt/good", "ok"), ("/mnt/missing", "silent")],
+            [("/mnt/deaf", "silent"), ("/mnt/good", "ok"), ("/mnt/missing", "silent"), ("/mnt/rude", "silent")],
             mounts.Select(mount => (mount.GetProperty("directory").GetString()!, mount.GetProperty("state").GetString()!)));
         Assert.True(mounts[1].GetProperty("rates").GetProperty("operationsPerSecond").GetDouble() > 0);
         Assert.True(mounts[1].GetProperty("workerResidentBytes").GetInt64() > 1 << 20);
@@ -117,6 +121,22 @@ public sealed class TopTests : IDisposable
 
         Assert.Equal(ExitCode.Usage, await CommandLine.RunAsync(["top", "--once", "--interval", interval], TextWriter.Null, error));
         Assert.Contains("100ms to 1h", error.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Takes connections and ends them, until the socket is disposed.</summary>
+    private static async Task HangUpAsync(Socket socket)
+    {
+        try
+        {
+            while (true)
+            {
+                using Socket connection = await socket.AcceptAsync();
+            }
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The test has ended.
+        }
     }
 
     private static void AssertDocumented(JsonElement element)
