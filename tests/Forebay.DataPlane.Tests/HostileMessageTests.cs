@@ -104,6 +104,23 @@ public sealed class HostileMessageTests
         Assert.Equal(0, socket.Receive(buffer, out _));
     }
 
+    /// <summary>Cut off, it must not be taken for what its beginning says.</summary>
+    [Fact]
+    public void AMessageThatIsTooLargeIsNotReadInPart()
+    {
+        using TempDirectory directory = new();
+        using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
+        using LendingSocket sender = LendingSocket.Connect(directory["socket"]);
+        using LendingSocket receiver = listener.Accept(out _)!;
+        byte[] message = Valid()[5];
+        byte[] buffer = new byte[message.Length];
+
+        Assert.True(sender.TrySend(message) && sender.TrySend([.. message, 0]));
+
+        Assert.Equal(message.Length, receiver.Receive(buffer, out _));
+        Assert.Throws<MalformedLendingException>(() => receiver.Receive(buffer, out _));
+    }
+
     [Fact]
     public void ANodeThatHangsUpOnWhomItTookIsAskedMoreSeldomEachTimeAndThatIsSaidOnce()
     {

@@ -52,7 +52,7 @@ public sealed class LendingTests
         ObjectStat closed = await world.BringAsync("closed/a", 1000);
         FileBorrower borrower = world.Connected();
         FileBorrower below = world.Borrower(prefix: "open/");
-        FileBorrower[] refused = [world.Borrower(secret: "another secret"), world.Borrower(key: "nobody"), world.Borrower(mount: "nothing")];
+        FileBorrower[] refused = [world.Borrower(secret: "another secret"), world.Borrower(key: "nobody"), world.Borrower(key: "nobody", secret: "none"), world.Borrower(mount: "nothing")];
         FileBorrower unsigned = world.Borrower(key: null);
         LendingWorld.Eventually("both are connected", () => unsigned.IsAvailable && below.IsAvailable);
 
