@@ -129,6 +129,24 @@ public sealed class LentFileTests
     }
 
     [Fact]
+    public async Task ALentFileThatEndsEarlyIsReadFromTheSourceFromItsFirstReadOn()
+    {
+        using Lender lender = new();
+        await using var world = World(lender);
+        lender.Lend(world.Memory.PutPattern("a", 500_000));
+        lender.Truncate("a");
+        ulong a = world.Kernel.Walk("a").NodeId;
+        FuseOpenOut opened = world.Kernel.Open(a).Read<FuseOpenOut>();
+
+        byte[] read = world.Kernel.Read(a, opened.Handle, 0, 100_000).Body;
+
+        Assert.Equal((1, 100_000), (lender.Asked, read.Length));
+        world.AssertContent("a", 0, read);
+        world.Kernel.Release(a, opened.Handle);
+        Assert.Equal(0, lender.Out);
+    }
+
+    [Fact]
     public async Task WhatTheMountHasItselfIsNotBorrowed()
     {
         using Lender lender = new();

@@ -36,6 +36,26 @@ public sealed class StalenessTests
         Assert.Equal((uint)FuseOpenFlags.CacheDirectory, world.Kernel.Open(directory, directory: true).Read<FuseOpenOut>().Flags);
     }
 
+    /// <summary>The kernel keeps a listing as a whole: what came last must not make it keep the first page longer.</summary>
+    [Fact]
+    public async Task APageIsBelievedNoLongerThanTheFirstOne()
+    {
+        var time = new ManualTimeProvider();
+        await using var world = new FileSystemWorld(Plain, time);
+        PutFiles(world, "d", 3_500);
+        ulong directory = world.Kernel.Walk("d").NodeId;
+        ulong handle = world.Kernel.Open(directory, directory: true).Read<FuseOpenOut>().Handle;
+
+        DirectoryEntry[] early = NamesOf(world.Kernel.ReadSome(directory, handle, 0, 4096, plus: true));
+        time.Advance(TimeSpan.FromSeconds(45));
+        DirectoryEntry[] late = ReadOn(world, directory, handle, early[^1].Cookie);
+
+        Assert.Equal(3_500, early.Length + late.Length);
+        Assert.All(late, entry => Assert.InRange(entry.Plus.EntryValidSeconds, 1UL, 15UL));
+        time.Advance(TimeSpan.FromSeconds(16));
+        Assert.Equal((uint)FuseOpenFlags.CacheDirectory, world.Kernel.Open(directory, directory: true).Read<FuseOpenOut>().Flags);
+    }
+
     [Fact]
     public async Task AnOldListingDoesNotOutdateANewerVersion()
     {

@@ -47,6 +47,31 @@ public sealed class InodeTableTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(1, table.Count);
     }
 
+    /// <summary>Whoever looks at all of them must not keep the table from those who look up names.</summary>
+    [Fact]
+    public void InodesAreCollectedSomeAtATime()
+    {
+        using var region = InodeRegion.Allocate(20_000);
+        var table = new InodeTable(region, Identity, DateTimeOffset.UnixEpoch);
+        for (int i = 0; i < 10_000; i++)
+        {
+            LookUp(table, InodeTable.Root, $"{i}", Stat($"{i}", 1));
+        }
+
+        var all = new List<InodeView>();
+        var part = new List<InodeView>();
+        for (int place = 1; place != 0;)
+        {
+            part.Clear();
+            place = table.CollectPart(place, onlyDirectories: false, part);
+            Assert.InRange(part.Count, 1, 4_096);
+            all.AddRange(part);
+        }
+
+        Assert.Equal(10_001, all.Select(view => view.NodeId).Distinct().Count());
+        Assert.Equal(10_001, all.Count);
+    }
+
     [Fact]
     public void ARepeatedLookupCountsOnce()
     {
