@@ -148,9 +148,7 @@ internal sealed partial class MetadataCache
         ListPage page;
         try
         {
-            Task<ListPage> asking = _outage.Confirmed is null
-                ? FlyAsync(question, requestId, cancellationToken)
-                : AskInOutageAsync(token => FlyAsync(question, requestId, token), cancellationToken);
+            Task<ListPage> asking = AskForPageAsync(question, requestId, cancellationToken);
             if (await IsSlowAsync(asking, cancellationToken) && TryListStale(query, range, cut) is { } known)
             {
                 StandInForSlow(asking);
@@ -216,6 +214,11 @@ internal sealed partial class MetadataCache
 
         return new ListPage(entries, isTruncated);
     }
+
+    private Task<ListPage> AskForPageAsync(ListingQuestion question, string? requestId, CancellationToken cancellationToken)
+        => _outage.Confirmed is null
+            ? FlyAsync(question, requestId, cancellationToken)
+            : AskInOutageAsync(token => FlyAsync(question, requestId, token), cancellationToken);
 
     private Task<ListPage> FlyAsync(ListingQuestion question, string? requestId, CancellationToken cancellationToken)
         => _listFlights.RunAsync(

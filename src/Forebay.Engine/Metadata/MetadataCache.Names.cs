@@ -15,17 +15,17 @@ internal sealed partial class MetadataCache
     public bool TryResolve(string key, NameDetail detail, out ResolvedName answer)
     {
         long now = _time.GetTimestamp();
-        bool? isDirectory = IsDirectory(key, now, out long directoryExpiresAt);
+        bool? isDirectory = IsDirectory(key, now, out BelowMoments below);
         bool needsHeaders = detail == NameDetail.Headers;
         if (isDirectory == true)
         {
             StatEntry? hidden = TryGet(key);
-            answer = new ResolvedName(hidden?.Stat, IsDirectory: true, Remaining(directoryExpiresAt, now));
+            answer = new ResolvedName(hidden?.Stat, IsDirectory: true, Remaining(below.ExpiresAt, now));
             return true;
         }
 
         StatEntry? entry = isDirectory is null ? null : TryGet(key, needsHeaders) ?? TryGetFromListing(key, needsHeaders);
-        if (entry is null)
+        if (entry is null || (entry.IsNegative && now >= below.NothingUntil))
         {
             answer = default;
             return false;
@@ -34,7 +34,8 @@ internal sealed partial class MetadataCache
         long expiresAt = entry.ExpiresAt;
         if (entry.IsNegative || !_options.Immutable)
         {
-            expiresAt = Math.Min(expiresAt, directoryExpiresAt);
+            // What is a file stays one for as long as the listing that shows it is believed; what is nothing may be a directory any moment.
+            expiresAt = Math.Min(expiresAt, entry.IsNegative ? below.NothingUntil : below.ExpiresAt);
         }
 
         answer = new ResolvedName(entry.Stat, IsDirectory: false, Remaining(expiresAt, now));
@@ -114,15 +115,21 @@ internal sealed partial class MetadataCache
 
     private async Task<ResolvedName> AskForNameAsync(string key, NameDetail detail, string? requestId, CancellationToken cancellationToken)
     {
-        // Beside the listing, so that a cold name costs one round trip; a listing that is known already makes it needless.
-        Task<StatEntry>? head = detail != NameDetail.Listed && IsDirectory(key, _time.GetTimestamp(), out _) is null
-            ? GetAsync(key, requireHeaders: true, requestId, cancellationToken).AsTask()
-            : null;
+        bool isToldToBeNone = IsDirectory(key, _time.GetTimestamp(), out _) == false;
+        if (isToldToBeNone && TryGetFromListing(key, requireHeaders: false) is { IsNegative: false })
+        {
+            // A listing shows the file: only its headers are missing.
+            return Answer(key, isDirectory: false, (await GetAsync(key, requireHeaders: true, requestId, cancellationToken)).Stat);
+        }
+
+        // Beside the listing, so that a cold name costs one round trip.
+        Task<StatEntry>? head = detail != NameDetail.Listed ? GetAsync(key, requireHeaders: true, requestId, cancellationToken).AsTask() : null;
         bool isDirectory;
         ObjectStat? stat;
         try
         {
-            (isDirectory, stat) = await ListNameAsync(key, requestId, cancellationToken);
+            // What a listing does not show is believed for a shorter time than what it shows: the one that is there is not to answer again.
+            (isDirectory, stat) = await ListNameAsync(key, anew: isToldToBeNone, requestId, cancellationToken);
         }
         catch (ForebayException error) when (error.Kind == ErrorKind.AccessDenied)
         {
@@ -140,21 +147,23 @@ internal sealed partial class MetadataCache
         {
             Forget(head);
         }
-        else if (head is not null || detail == NameDetail.Headers)
+        else if (head is not null)
         {
-            StatEntry entry = await (head ?? GetAsync(key, requireHeaders: true, requestId, cancellationToken).AsTask());
-            stat = entry.Stat;
+            stat = (await head).Stat;
         }
 
-        return TryResolve(key, NameDetail.Listed, out ResolvedName known) && known.IsDirectory == isDirectory && known.Object?.Token == stat?.Token
-            ? known with { Object = stat }
-            : new ResolvedName(stat, isDirectory, TimeSpan.Zero);
+        return Answer(key, isDirectory, stat);
     }
 
-    private async ValueTask<(bool IsDirectory, ObjectStat? Stat)> ListNameAsync(string key, string? requestId, CancellationToken cancellationToken)
+    private ResolvedName Answer(string key, bool isDirectory, ObjectStat? stat)
+        => TryResolve(key, NameDetail.Listed, out ResolvedName known) && known.IsDirectory == isDirectory && known.Object?.Token == stat?.Token
+            ? known with { Object = stat }
+            : new ResolvedName(stat, isDirectory, TimeSpan.Zero);
+
+    private async ValueTask<(bool IsDirectory, ObjectStat? Stat)> ListNameAsync(string key, bool anew, string? requestId, CancellationToken cancellationToken)
     {
         string asDirectory = key + "/";
-        ListPage page = await ListAsync(new ListQuery(key, "/", null, ResolvePage), requestId, cancellationToken);
+        ListPage page = await ListAsync(after: null);
         ObjectStat? stat = null;
         bool isDirectory = false;
         foreach (ListEntry entry in page.Entries)
@@ -170,54 +179,57 @@ internal sealed partial class MetadataCache
         if (!isDirectory && page.IsTruncated && KeyOrder.Compare(page.Entries[^1].Name, asDirectory) < 0)
         {
             // '.' is the character before '/': behind "key.…" the next name is "key/", if there is one.
-            ListPage rest = await ListAsync(new ListQuery(key, "/", key + ".\U0010FFFF", ResolvePage), requestId, cancellationToken);
+            ListPage rest = await ListAsync(key + ".\U0010FFFF");
             isDirectory = rest.Entries.Any(entry => string.Equals(entry.Name, asDirectory, StringComparison.Ordinal));
         }
 
         return (isDirectory, stat);
+
+        ValueTask<ListPage> ListAsync(string? after)
+            => anew
+                ? new ValueTask<ListPage>(AskForPageAsync(new ListingQuestion(key, "/", after, LargestPage), requestId, cancellationToken))
+                : this.ListAsync(new ListQuery(key, "/", after, ResolvePage), requestId, cancellationToken);
     }
 
     /// <summary>Whether keys lie below <c>key/</c>; null when that is not known.</summary>
-    private bool? IsDirectory(string key, long now, out long expiresAt, bool allowExpired = false)
+    private bool? IsDirectory(string key, long now, out BelowMoments moments, bool allowExpired = false)
     {
         byte[] below = Encoding.UTF8.GetBytes(key + "/");
         string parent = key[..(key.LastIndexOf('/') + 1)];
-        return ShowsBelow(_listings.Flat, below, now, out expiresAt, allowExpired)
-            ?? ShowsBelow(parent, below, now, out expiresAt, allowExpired)
-            ?? ShowsBelow(key, below, now, out expiresAt, allowExpired)
-            ?? (ShowsBelow(key + "/", below, now, out expiresAt, allowExpired) == true ? true : null);
+        return ShowsBelow(_listings.Flat, below, now, out moments, allowExpired)
+            ?? ShowsBelow(parent, below, now, out moments, allowExpired)
+            ?? ShowsBelow(key, below, now, out moments, allowExpired)
+            ?? (ShowsBelow(key + "/", below, now, out moments, allowExpired) == true ? true : null);
     }
 
-    private bool? ShowsBelow(string prefix, byte[] below, long now, out long expiresAt, bool allowExpired)
+    private bool? ShowsBelow(string prefix, byte[] below, long now, out BelowMoments moments, bool allowExpired)
     {
-        expiresAt = 0;
-        return _listings.TryGetDelimited(prefix, "/", out ListingSpace? space) ? ShowsBelow(space, below, now, out expiresAt, allowExpired) : null;
+        moments = default;
+        return _listings.TryGetDelimited(prefix, "/", out ListingSpace? space) ? ShowsBelow(space, below, now, out moments, allowExpired) : null;
     }
 
-    private bool? ShowsBelow(ListingSpace space, byte[] below, long now, out long expiresAt, bool allowExpired)
+    private bool? ShowsBelow(ListingSpace space, byte[] below, long now, out BelowMoments moments, bool allowExpired)
     {
-        expiresAt = 0;
+        moments = default;
         if (_listings.Find(space, below, now, allowExpired) is not { } segment)
         {
             return null;
         }
 
+        moments = new BelowMoments(segment.ExpiresAt, ExpiryOf(isPositive: false, segment.AsOf));
         var cursor = new PackedCursor(segment.Entries, new byte[segment.Entries.LongestName]);
         byte[]? end = KeyBytes.EndOfPrefix(below);
         if (cursor.Seek(below) && cursor.Name.StartsWith(below) && KeyBytes.IsBefore(cursor.Name, segment.Upper))
         {
-            expiresAt = _options.Immutable ? Never : segment.ExpiresAt;
+            moments = moments with { ExpiresAt = _options.Immutable ? Never : segment.ExpiresAt };
             return true;
         }
 
-        if (segment.Upper is { } upper && KeyBytes.IsBefore(upper, end))
-        {
-            return null;
-        }
-
-        expiresAt = ExpiryOf(isPositive: false, segment.AsOf);
-        return now < expiresAt ? false : null;
+        return segment.Upper is { } upper && KeyBytes.IsBefore(upper, end) ? null : false;
     }
+
+    /// <summary>How long a listing is believed about keys below a name: what it shows, and that there is neither an object of that name nor one below it.</summary>
+    private readonly record struct BelowMoments(long ExpiresAt, long NothingUntil);
 
     private long ExpiryAt(string prefix, string name, long now)
     {

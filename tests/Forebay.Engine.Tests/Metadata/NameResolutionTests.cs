@@ -45,7 +45,7 @@ public sealed class NameResolutionTests
         time.Advance(TimeSpan.FromSeconds(3));
 
         Assert.True(files.TryResolve("d/file", NameDetail.Headers, out ResolvedName known));
-        Assert.InRange(known.FreshFor, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(2));
+        Assert.InRange(known.FreshFor, TimeSpan.FromSeconds(56), TimeSpan.FromSeconds(57));
         time.Advance(TimeSpan.FromSeconds(60));
         Assert.False(files.TryResolve("d/file", NameDetail.Listed, out _));
         Assert.Equal(asked, world.Memory.Requests);
@@ -69,6 +69,56 @@ public sealed class NameResolutionTests
         Assert.True(files.TryResolve("d/none", NameDetail.Listed, out ResolvedName none) && !none.Exists);
         Assert.False(files.TryResolve("d/a", NameDetail.Headers, out _));
         Assert.Equal(asked, world.Memory.Requests);
+    }
+
+    [Theory]
+    [InlineData("leaf/")]
+    [InlineData("above/")]
+    public async Task AFileIsKnownAsLongAsTheListingThatShowsItAndAbsenceOnlyForItsOwnTime(string directory)
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern(directory + "a", 7);
+        world.Memory.PutPattern("above/sub/b", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        await files.ListDirectoryAsync(directory, null, 1_000, null, world.Deadline);
+        time.Advance(TimeSpan.FromSeconds(6));
+        long asked = world.Memory.Requests;
+
+        Assert.True(files.TryResolve(directory + "a", NameDetail.Listed, out ResolvedName file));
+        Assert.InRange(file.FreshFor, TimeSpan.FromSeconds(53), TimeSpan.FromSeconds(54));
+        Assert.Equal(asked, world.Memory.Requests);
+        ResolvedName withHeaders = await files.ResolveAsync(directory + "a", NameDetail.Headers, null, world.Deadline);
+        Assert.NotNull(withHeaders.Object!.Headers);
+        Assert.InRange(withHeaders.FreshFor, TimeSpan.FromSeconds(53), TimeSpan.FromSeconds(54));
+        Assert.Equal(asked + 1, world.Memory.Requests);
+
+        world.Memory.PutPattern(directory + "new", 8);
+        world.Memory.PutPattern(directory + "made/below", 8);
+        Assert.False(files.TryResolve(directory + "new", NameDetail.Listed, out _));
+        Assert.Equal(8, (await files.ResolveAsync(directory + "new", NameDetail.Listed, null, world.Deadline)).Object?.Length);
+        Assert.Equal(8, (await files.ResolveAsync(directory + "new", NameDetail.HeadersIfAsked, null, world.Deadline)).Object?.Length);
+        Assert.True((await files.ResolveAsync(directory + "made", NameDetail.HeadersIfAsked, null, world.Deadline)).IsDirectory);
+        ResolvedName none = await files.ResolveAsync(directory + "none", NameDetail.Listed, null, world.Deadline);
+        Assert.False(none.Exists);
+        Assert.InRange(none.FreshFor, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task AFileThatWasFoundGoneIsNotBelievedAgainBecauseAnOlderListingShowsIt()
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern("d/a", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
+        world.Memory.Delete("d/a");
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False((await files.ResolveAsync("d/a", NameDetail.Headers, null, world.Deadline)).Exists);
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.False((await files.ResolveAsync("d/a", NameDetail.Listed, null, world.Deadline)).Exists);
+        Assert.False((await files.ResolveAsync("d/a", NameDetail.HeadersIfAsked, null, world.Deadline)).Exists);
     }
 
     [Fact]
