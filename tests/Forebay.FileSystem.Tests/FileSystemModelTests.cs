@@ -17,11 +17,10 @@ public sealed class FileSystemModelTests(ITestOutputHelper output)
     private readonly Dictionary<ulong, Known> _known = new() { [1] = new Known("", null) };
     private readonly List<(ulong NodeId, ulong Handle)> _open = [];
 
+    public static TheoryData<int> Seeds => new(Enumerable.Range(11, RandomTests.Of(4)));
+
     [Theory]
-    [InlineData(11)]
-    [InlineData(12)]
-    [InlineData(13)]
-    [InlineData(14)]
+    [MemberData(nameof(Seeds))]
     public async Task TheFileSystemEqualsTheSourceAfterEveryStep(int seed)
     {
         output.WriteLine($"seed {seed}");

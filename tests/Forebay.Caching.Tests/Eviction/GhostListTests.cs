@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Forebay.Caching.Eviction;
+using Forebay.Testing;
 using Xunit;
 
 namespace Forebay.Caching.Tests.Eviction;
@@ -49,7 +50,7 @@ public sealed class GhostListTests
             }
 
             return ghosts.Count == model.Count(key => key != 0);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(500).WithEndSize(200));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(RandomTests.Of(500)).WithEndSize(200));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
 using Forebay.Caching.Eviction;
+using Forebay.Testing;
 using Xunit;
 
 namespace Forebay.Caching.Tests.Eviction;
@@ -21,7 +22,7 @@ public sealed class S3FifoModelTests
         Refuse,
     }
 
-    private static readonly Config Short = Config.QuickThrowOnFailure.WithMaxTest(2_000).WithEndSize(300);
+    private static readonly Config Short = Config.QuickThrowOnFailure.WithMaxTest(RandomTests.Of(2_000)).WithEndSize(300);
 
     [Fact]
     public void EverySequenceOfCallsKeepsEachNodeInExactlyOneQueueAndItsBytesCounted() => Sequences().Check(Short);

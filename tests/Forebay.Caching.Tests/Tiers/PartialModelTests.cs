@@ -41,7 +41,7 @@ public sealed class PartialModelTests
         {
             using Life life = new();
             return steps.All(life.Apply);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(30).WithStartSize(20).WithEndSize(60));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(RandomTests.Of(30)).WithStartSize(20).WithEndSize(60));
     }
 
     private sealed record Step(Kind Kind, int Page);

@@ -40,7 +40,7 @@ public sealed class TierModelTests
         {
             using Life life = new();
             return steps.All(life.Apply);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(40).WithEndSize(40));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(RandomTests.Of(40)).WithEndSize(40));
     }
 
     private sealed record Step(Kind Kind, int Key, int Page);

@@ -44,7 +44,7 @@ public sealed class TierObjectModelTests
         {
             using Life life = new();
             return steps.All(life.Apply);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(60).WithStartSize(20).WithEndSize(80));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(RandomTests.Of(60)).WithStartSize(20).WithEndSize(80));
     }
 
     private sealed record Step(Kind Kind, int Key);

@@ -3,6 +3,7 @@ using FsCheck.Fluent;
 using Forebay.Core;
 using Forebay.Engine.Metadata;
 using Forebay.Engine.Options;
+using Forebay.Testing;
 using Xunit;
 
 namespace Forebay.Engine.Tests.Metadata;
@@ -48,7 +49,7 @@ public sealed class ListingModelTests
             select ((IList<Step>)[.. steps], size, mount);
 
         Prop.ForAll(history.ToArbitrary(), h => Run(h.Steps, h.PageSize, h.Prefix))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(1_500).WithEndSize(60));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(RandomTests.Of(1_500)).WithEndSize(60));
     }
 
     private static void Run(IList<Step> steps, int pageSize, string mountPrefix)

@@ -1,5 +1,6 @@
 using System.Text;
 using Forebay.Core;
+using Forebay.Testing;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -15,10 +16,10 @@ public sealed class InodeTableModelTests(ITestOutputHelper output)
     private readonly Dictionary<(ulong Parent, string Name), ulong> _names = [];
     private readonly Dictionary<ulong, ulong> _handles = [];
 
+    public static TheoryData<int> Seeds => new(Enumerable.Range(1, RandomTests.Of(3)));
+
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
+    [MemberData(nameof(Seeds))]
     public void TheTableEqualsTheModelAfterEveryStep(int seed)
     {
         output.WriteLine($"seed {seed}");
