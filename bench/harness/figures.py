@@ -109,9 +109,7 @@ def p4(bench):
     fresh = iter(range(100))
 
     def cold(bucket):
-        # A virtual machine pays for the first touch of each page of memory that its host has taken back (about 3 s/GiB here, also
-        # for dd): that is the machine's, not the cache's.
-        processes.touch_memory(2)
+        processes.touch_memory()
         return bench.get(node, "--bucket", bucket, "--keys", f"big-{next(fresh) % 10:02d}", "--verify")
 
     rounds = alternate(bench.repeat, {

@@ -114,8 +114,11 @@ class Process:
         self.log.close()
 
 
-def touch_memory(gib):
-    """Writes that many GiB of a file in memory and removes it, so that the pages of the page cache that follow are backed by the host."""
+def touch_memory(gib=4):
+    """
+    Writes that many GiB of a file in memory and removes it, so that the pages of the page cache that follow are backed by the host: a virtual
+    machine pays for the first touch of each page that its host has taken back (2 to 3 s/GiB here, also for dd), and that is not the cache's doing.
+    """
     path = "/dev/shm/forebay-bench-touch"
     piece = bytes(1 << 20)
     try:
