@@ -32,6 +32,35 @@ public sealed class HostileMessageTests
     }
 
     [Fact]
+    public void AnotherProtocolAndAnotherVersionOfThisOneAreRejected()
+    {
+        byte[] magic = Valid()[5];
+        byte[] version = Valid()[5];
+        magic[0] ^= 1;
+        version[4]++;
+
+        Assert.Contains("no message of this protocol", Assert.Throws<MalformedLendingException>(() => Parse(magic)).Message, StringComparison.Ordinal);
+        Assert.Contains($"version {LendingMessage.ProtocolVersion + 1} ", Assert.Throws<MalformedLendingException>(() => Parse(version)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ATextIsNoLongerThanMayBe()
+    {
+        Parse(WithKey(LendingMessage.MaxTextBytes));
+        Assert.Throws<MalformedLendingException>(() => Parse(WithKey(LendingMessage.MaxTextBytes + 1)));
+
+        static byte[] WithKey(int bytes)
+        {
+            LendingMessage borrow = new(new byte[LendingMessage.MaxBytes], LendingMessageKind.Borrow);
+            borrow.Number(1);
+            borrow.Number(7);
+            borrow.Raw([(byte)bytes, (byte)(bytes >> 8), .. Enumerable.Repeat((byte)'k', bytes)]);
+            borrow.Text("\"e\"");
+            return borrow.Bytes.ToArray();
+        }
+    }
+
+    [Fact]
     public void MutatedMessagesAreReadOrRejected()
     {
         int seed = RandomNumberGenerator.GetInt32(int.MaxValue);
@@ -102,6 +131,47 @@ public sealed class HostileMessageTests
         socket.TrySend(new byte[LendingMessage.MaxBytes + 1]);
 
         Assert.Equal(0, socket.Receive(buffer, out _));
+    }
+
+    [Fact]
+    public async Task AMountThatReturnsWhatItWasNotLentIsTurnedOut()
+    {
+        await using LendingWorld world = new();
+        using LendingSocket socket = Attached(world);
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        LendingMessage message = new(buffer, LendingMessageKind.Return);
+        message.Number(99);
+
+        Assert.True(socket.TrySend(message.Bytes));
+
+        LendingWorld.Eventually("its connection has ended", () => world.Lender.Connections == 0);
+    }
+
+    [Fact]
+    public async Task AMountThatAsksTooMuchAtATimeIsTurnedOut()
+    {
+        await using LendingWorld world = new(metadataTtl: TimeSpan.Zero);
+        ObjectStat stat = await world.BringAsync("a", 1000);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.StallUntil(release.Task)).OnEvery(UnderStoreCall.List, Fault.StallUntil(release.Task));
+        using LendingSocket socket = Attached(world);
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+
+        for (ulong loan = 0; loan <= LenderConnection.MostQuestions; loan++)
+        {
+            LendingMessage message = new(buffer, LendingMessageKind.Borrow);
+            message.Number(loan);
+            message.Number((ulong)stat.Length);
+            message.Text(stat.Key);
+            message.Text(stat.ETag);
+            while (!socket.TrySend(message.Bytes) && world.Lender.Connections > 0)
+            {
+                Thread.Yield();
+            }
+        }
+
+        LendingWorld.Eventually("its connection has ended", () => world.Lender.Connections == 0);
+        release.SetResult();
     }
 
     /// <summary>Cut off, it must not be taken for what its beginning says.</summary>
@@ -277,6 +347,16 @@ public sealed class HostileMessageTests
         mount.TrySend(Valid()[0]);
         mount.Receive(buffer, out _);
         mount.TrySend(Valid()[2]);
+    }
+
+    private static LendingSocket Attached(LendingWorld world)
+    {
+        LendingSocket socket = LendingSocket.Connect(world.Options.Path);
+        byte[] buffer = new byte[LendingMessage.MaxBytes];
+        Attach(socket, buffer.AsSpan(0, socket.Receive(buffer, out _)));
+        Assert.True(socket.Receive(buffer, out _) > 0);
+        Assert.Equal(1, world.Lender.Connections);
+        return socket;
     }
 
     private static void Attach(LendingSocket socket, ReadOnlySpan<byte> greeting)

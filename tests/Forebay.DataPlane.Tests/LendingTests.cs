@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Forebay.Core;
+using Forebay.DataPlane.Wire;
 using Forebay.Testing;
 
 namespace Forebay.DataPlane.Tests;
@@ -37,6 +38,7 @@ public sealed class LendingTests
         Assert.True((await borrower.BorrowAsync(stat with { Length = 99_999 }, CancellationToken.None)).IsEmpty, "another length");
         Assert.True((await borrower.BorrowAsync(stat with { Key = "nothing" }, CancellationToken.None)).IsEmpty, "no such object");
         Assert.True((await borrower.BorrowAsync(partly, CancellationToken.None)).IsEmpty, "not whole");
+        Assert.True((await borrower.BorrowAsync(stat with { Key = new string('k', 1025) }, CancellationToken.None)).IsEmpty, "a key that fits no message");
         world.Memory.PutPattern("a", 100_000);
         await world.Node.RefreshAsync("/data/a", CancellationToken.None);
         Assert.True((await borrower.BorrowAsync(stat, CancellationToken.None)).IsEmpty, "overwritten, and the node knows");
@@ -214,6 +216,64 @@ public sealed class LendingTests
         LendingWorld.Eventually("what came too late was returned", () => world.Lender.LentFiles == 1);
         late.Dispose();
         LendingWorld.Eventually("nothing is lent", () => world.Lender.LentFiles == 0);
+    }
+
+    [Fact]
+    public async Task WhoWaitsForANodeThatGoesGetsNothingAtOnce()
+    {
+        await using LendingWorld world = new(metadataTtl: TimeSpan.Zero);
+        ObjectStat stat = await world.BringAsync("a", 1000);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.StallUntil(release.Task)).OnEvery(UnderStoreCall.List, Fault.StallUntil(release.Task));
+        FileBorrower borrower = world.Borrower(patience: TimeSpan.FromHours(1));
+        LendingWorld.Eventually("the mount is connected", () => borrower.IsAvailable);
+        Task<FileSegment> asked = borrower.BorrowAsync(stat, CancellationToken.None).AsTask();
+
+        world.StopLender();
+
+        Assert.True((await asked.WaitAsync(TimeSpan.FromSeconds(20))).IsEmpty);
+        release.SetResult();
+    }
+
+    /// <summary>The end may come between two looks of who asks: nobody would answer him then.</summary>
+    [Fact]
+    public async Task WhoAsksAfterTheEndGetsNothingAtOnce()
+    {
+        using TempDirectory directory = new();
+        using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
+        using LendingSocket socket = LendingSocket.Connect(directory["socket"]);
+        BorrowerSession session = new(socket);
+        session.End();
+
+        Task<FileSegment> asked = session.BorrowAsync("a", "\"e\"", 1, TimeSpan.FromHours(1), new ManualTimeProvider(), CancellationToken.None).AsTask();
+
+        Assert.True((await asked.WaitAsync(TimeSpan.FromSeconds(20))).IsEmpty);
+    }
+
+    [Fact]
+    public async Task AMountAsksForNoMoreAtATimeThanItsNodeBears()
+    {
+        const int Most = LenderConnection.MostQuestions / 2;
+        await using LendingWorld world = new(metadataTtl: TimeSpan.Zero);
+        ObjectStat stat = await world.BringAsync("a", 100_000);
+        TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.StallUntil(release.Task)).OnEvery(UnderStoreCall.List, Fault.StallUntil(release.Task));
+        FileBorrower borrower = world.Connected();
+        Task<FileSegment>[] asked = [.. Enumerable.Range(0, Most).Select(_ => borrower.BorrowAsync(stat, CancellationToken.None).AsTask())];
+
+        Task<FileSegment> more = borrower.BorrowAsync(stat, CancellationToken.None).AsTask();
+
+        Assert.True(more.IsCompletedSuccessfully && (await more).IsEmpty, "one more was asked for");
+        Assert.All(asked, one => Assert.False(one.IsCompleted));
+        release.SetResult();
+        foreach (FileSegment file in await Task.WhenAll(asked))
+        {
+            Assert.False(file.IsEmpty);
+            file.Dispose();
+        }
+
+        using FileSegment later = await borrower.BorrowAsync(stat, CancellationToken.None);
+        Assert.False(later.IsEmpty);
     }
 
     [Fact]
