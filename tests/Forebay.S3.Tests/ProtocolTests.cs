@@ -169,6 +169,19 @@ public sealed class ProtocolTests(ITestOutputHelper output)
         Assert.Equal(TestServer.KeyId, gate.KeyId);
     }
 
+    [Fact]
+    public async Task AConnectionIsOneToTheEgressGateHoweverManyAnswersItTakes()
+    {
+        var gate = new SmallGrants();
+        await using TestServer server = await TestServer.StartAsync(egress: gate);
+        server.Bucket.Put("x", new byte[10]);
+        string get = $"GET /data/x HTTP/1.1\r\nHost: {server.Uri.Authority}\r\n";
+
+        await server.SendRawAsync($"{get}\r\n{get}Connection: close\r\n\r\n");
+
+        Assert.Equal((1, 20), (gate.Connects, gate.Granted));
+    }
+
     private static Task<HttpResponseMessage> SendSignedAsync(TestServer server, string keyId, string key)
         => HeaderSigner.SendAsync(server, HttpMethod.Post, $"/data/{key}?forebay-refresh", keyId);
 
@@ -216,7 +229,13 @@ public sealed class ProtocolTests(ITestOutputHelper output)
 
         public string? KeyId;
 
-        public object Connect() => this;
+        public int Connects;
+
+        public object Connect()
+        {
+            Interlocked.Increment(ref Connects);
+            return this;
+        }
 
         public ValueTask<long> AcquireAsync(object connection, string? accessKeyId, long wantedBytes, CancellationToken cancellationToken)
         {

@@ -46,6 +46,7 @@ public sealed class ConditionTests : IAsyncLifetime
     [InlineData(200, "Range: bytes=1-2|If-Range: W/\"tag-1\"")]
     [InlineData(206, "Range: bytes=1-2|If-Range: " + Same)]
     [InlineData(200, "Range: bytes=1-2|If-Range: " + After)]
+    [InlineData(200, "Range: bytes=1-2|If-Range: " + Before)]
     [InlineData(200, "Range: bytes=99-|If-Range: \"x\"")]
     [InlineData(412, "Range: bytes=99-|If-Match: \"x\"")]
     public async Task ConditionsDecideInTheOrderOfTheStandard(int status, string headers)

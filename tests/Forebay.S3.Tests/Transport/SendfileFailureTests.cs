@@ -161,12 +161,12 @@ public sealed class SendfileFailureTests
     }
 
     [Theory]
-    [InlineData(false, "1.1", true)]
-    [InlineData(true, "1.1", false)]
-    [InlineData(true, "2.0", false)]
-    [InlineData(false, "2.0", false)]
-    [InlineData(false, "1.1", false)]
-    public async Task WhereTheTransportIsFramedTheBytesAreCopied(bool tls, string version, bool withLength)
+    [InlineData(false, "1.1", true, true)]
+    [InlineData(true, "1.1", true, false)]
+    [InlineData(true, "2.0", true, false)]
+    [InlineData(false, "2.0", true, false)]
+    [InlineData(false, "1.1", false, false)]
+    public async Task WhereTheTransportIsFramedTheBytesAreCopied(bool tls, string version, bool withLength, bool isAvailable)
     {
         TestFile? file = null;
         bool? available = null;
@@ -174,7 +174,7 @@ public sealed class SendfileFailureTests
         await using TransportHost host = await TransportHost.StartAsync(
             async context =>
             {
-                if (withLength || tls)
+                if (withLength)
                 {
                     context.Response.ContentLength = file!.Length;
                 }
@@ -191,7 +191,7 @@ public sealed class SendfileFailureTests
 
         byte[] body = await client.GetByteArrayAsync($"{(tls ? "https" : "http")}://{IPAddress.Loopback}:{host.Port}/");
 
-        Assert.Equal(withLength, available);
+        Assert.Equal(isAvailable, available);
         Assert.Equal(file.Read(0, (int)file.Length), body);
     }
 }

@@ -125,6 +125,54 @@ public sealed class SocketConnectionTests : IDisposable
     }
 
     [Fact]
+    public async Task ACancelledFlushEndsThoughTheClientTakesNothing()
+    {
+        (SocketConnection connection, _) = Connect();
+        using TestFile file = new(Path.Combine(_directory, "file"), 64 << 20, seed: 1);
+        using CancellationTokenSource cancel = new();
+        Task<FlushResult> flush = Send(connection, file, (int)file.Length, cancel.Token).AsTask();
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => flush.WaitAsync(Patience));
+    }
+
+    /// <summary>For bytes that are left unread the kernel sends a reset in place of what the client has not taken yet.</summary>
+    [Fact]
+    public async Task AnAnswerIsTakenToItsEndThoughNobodyReadTheWholeRequest()
+    {
+        (SocketConnection connection, Socket client) = Connect();
+        Socket server = (Socket)_sockets[^1];
+        server.SendBufferSize = 1 << 20;
+        client.Send(new byte[50_000]);
+        SpinWait.SpinUntil(() => server.Available == 50_000, Patience);
+
+        await connection.Output.WriteAsync(new byte[200_000]).AsTask().WaitAsync(Patience);
+        await connection.DisposeAsync();
+
+        byte[] some = new byte[10_000];
+        int received = 0;
+        while (client.Receive(some) is > 0 and int count)
+        {
+            received += count;
+        }
+
+        Assert.Equal(200_000, received);
+    }
+
+    [Fact]
+    public async Task ThePlaceOfAConnectionIsGivenOnUnderAnotherTag()
+    {
+        (SocketConnection first, _) = Connect();
+        await first.DisposeAsync();
+
+        (SocketConnection next, _) = Connect();
+
+        Assert.Equal((uint)first.Tag, (uint)next.Tag);
+        Assert.NotEqual(first.Tag, next.Tag);
+    }
+
+    [Fact]
     public async Task StoppingTheLoopEndsItsConnections()
     {
         (SocketConnection connection, _) = Connect();
@@ -180,6 +228,56 @@ public sealed class SocketConnectionTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task AnEventThatComesLateDoesNotMeetTheConnectionThatTookThePlace()
+    {
+        LeaveContext();
+        (SocketConnection holding, Socket holdingClient) = Connect(inline: true);
+        (SocketConnection first, Socket firstClient) = Connect(inline: true);
+        Socket firstServer = (Socket)_sockets[^1];
+        (SocketConnection gone, Socket goneClient) = Connect();
+        Socket goneServer = (Socket)_sockets[^1];
+        (Socket accepted, _) = Pair();
+        SocketConnection? next = null;
+        using ManualResetEventSlim isHeld = new();
+        using ManualResetEventSlim goOn = new();
+
+        // While the loop is held two events come, so that it gets both at once; what the first one does makes the second one late.
+        Task held = HoldAsync();
+        Task replaced = ReplaceAsync();
+        holdingClient.Send("x"u8);
+        Assert.True(isHeld.Wait(Patience));
+        firstClient.Send("x"u8);
+        SpinWait.SpinUntil(() => firstServer.Available > 0);
+        goneClient.Dispose();
+        SpinWait.SpinUntil(() => goneServer.Poll(0, SelectMode.SelectRead));
+        goOn.Set();
+        await Task.WhenAll(held, replaced).WaitAsync(Patience);
+
+        // The loop has seen both when it comes to this, and the pool what it was told of the second one.
+        holdingClient.Send("y"u8);
+        Assert.Equal(1, (await ReadAsync(holding)).Buffer.Length);
+        TaskCompletionSource pooled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ThreadPool.UnsafeQueueUserWorkItem(static done => done.SetResult(), pooled, preferLocal: false);
+        await pooled.Task.WaitAsync(Patience);
+        Assert.False(next!.ConnectionClosed.IsCancellationRequested, "the end of one connection was taken for that of another");
+
+        async Task HoldAsync()
+        {
+            ReadResult read = await holding.Input.ReadAsync();
+            holding.Input.AdvanceTo(read.Buffer.End);
+            isHeld.Set();
+            goOn.Wait(Patience);
+        }
+
+        async Task ReplaceAsync()
+        {
+            await first.Input.ReadAsync();
+            await gone.DisposeAsync();
+            next = new SocketConnection(accepted, _loop);
+        }
+    }
+
     [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]
@@ -212,7 +310,9 @@ public sealed class SocketConnectionTests : IDisposable
             connection.Input.AdvanceTo(read.Buffer.End);
             bool isOnLoop = LoopThread.IsCurrent;
             ValueTask<FlushResult> flush = Send(connection, file, length);
-            bool isSentAtOnce = flush.IsCompleted;
+
+            // By its value, not completed by somebody else meanwhile.
+            bool isSentAtOnce = flush == new ValueTask<FlushResult>(default(FlushResult));
             await flush;
             return isOnLoop && isSentAtOnce;
         }
@@ -284,19 +384,25 @@ public sealed class SocketConnectionTests : IDisposable
         return Native.IsResident(file.Handle, 0, file.Length) == isResident;
     }
 
-    private static ValueTask<FlushResult> Send(SocketConnection connection, TestFile file, int length)
+    private static ValueTask<FlushResult> Send(SocketConnection connection, TestFile file, int length, CancellationToken cancellationToken = default)
     {
         var writer = (SendfilePipeWriter)connection.Output;
         writer.BeginFile(file.Handle, 0, length);
         writer.GetMemory(1);
         writer.Advance(length);
-        return writer.FlushAsync();
+        return writer.FlushAsync(cancellationToken);
     }
 
     private static Task<ReadResult> ReadAsync(SocketConnection connection)
         => connection.Input.ReadAsync().AsTask().WaitAsync(Patience);
 
     private (SocketConnection Connection, Socket Client) Connect(bool inline = false)
+    {
+        (Socket accepted, Socket client) = Pair();
+        return (new SocketConnection(accepted, _loop) { RunsInline = inline }, client);
+    }
+
+    private (Socket Accepted, Socket Client) Pair()
     {
         using Socket listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -305,6 +411,6 @@ public sealed class SocketConnectionTests : IDisposable
         client.Connect(listener.LocalEndPoint!);
         Socket accepted = listener.Accept();
         _sockets.AddRange([client, accepted]);
-        return (new SocketConnection(accepted, _loop) { RunsInline = inline }, client);
+        return (accepted, client);
     }
 }
