@@ -5,6 +5,7 @@ using Forebay.Admin.Client;
 using Forebay.Admin.Metrics;
 using Forebay.Admin.Tests;
 using Forebay.Cli.Top;
+using Forebay.Cli.Verbs;
 using Forebay.Mounting.Registry;
 using Forebay.Testing;
 
@@ -12,6 +13,7 @@ namespace Forebay.Cli.Tests.Top;
 
 public sealed class TopTests : IDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private readonly TempDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
@@ -20,12 +22,8 @@ public sealed class TopTests : IDisposable
     public async Task AMountThatDoesNotAnswerIsShownAndHoldsUpNobody()
     {
         await using AdminServer server = await StartAsync("good");
-        using Socket deaf = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        deaf.Bind(new UnixDomainSocketEndPoint(_directory["deaf"]));
-        deaf.Listen();
-        using Socket rude = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        rude.Bind(new UnixDomainSocketEndPoint(_directory["rude"]));
-        rude.Listen();
+        using Socket deaf = Listening("deaf");
+        using Socket rude = Listening("rude");
         _ = HangUpAsync(rude);
         using StringWriter output = new();
         using TopRunner runner = Runner([Mount("good"), Mount("deaf"), Mount("missing"), Mount("rude")], output);
@@ -42,6 +40,66 @@ public sealed class TopTests : IDisposable
         Assert.True(mounts[1].GetProperty("workerResidentBytes").GetInt64() > 1 << 20);
         Assert.Equal(JsonValueKind.Null, mounts[0].GetProperty("rates").ValueKind);
         AssertDocumented(json.RootElement);
+    }
+
+    [Fact]
+    public async Task AWorkerThatAnsweredOnceIsSilentFromThenOn()
+    {
+        using Socket socket = Listening("once");
+        Task answering = AnswerOnceAsync(socket);
+        using StringWriter output = new();
+        using TopRunner runner = Runner([Mount("once")], output);
+
+        Assert.Equal(ExitCode.Success, await runner.RunAsync(new TopRequest([], TimeSpan.FromMilliseconds(100), Once: true, Json: true), CancellationToken.None));
+
+        await answering;
+        Assert.Contains("\"state\":\"silent\"", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NobodyWaitsForAMountThatWasSilentTheLastTime()
+    {
+        ManualTimeProvider time = new();
+        TimeSpan interval = TimeSpan.FromSeconds(10);
+        using Socket deaf = Listening("deaf");
+        using StringWriter output = new();
+        using TopRunner runner = new(() => [Mount("deaf")], mount => AdminClient.OverSocket(mount.ControlSocket, TimeProvider.System), output, TextWriter.Null, terminalLines: null, time);
+
+        // One timer of the question, and one of who waits: for the answer first, then for the next table.
+        Task<int> running = runner.RunAsync(new TopRequest([], interval, Once: true, Json: true), CancellationToken.None);
+        Assert.True(SpinWait.SpinUntil(() => time.ArmedTimers == 2, Patience));
+        time.Advance(TopRunner.Patience);
+        Assert.True(SpinWait.SpinUntil(() => time.ArmedTimers == 2, Patience));
+        time.Advance(interval);
+
+        Assert.Equal(ExitCode.Success, await running.WaitAsync(Patience));
+        Assert.Contains("\"state\":\"silent\"", output.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task OnlyTheMountsThatAreNamedAreShown()
+    {
+        using StringWriter output = new();
+        using TopRunner runner = Runner([Mount("one"), Mount("two")], output);
+
+        await runner.RunAsync(new TopRequest(["/mnt/two/"], TimeSpan.FromMilliseconds(100), Once: true, Json: true), CancellationToken.None);
+
+        using JsonDocument json = JsonDocument.Parse(output.ToString());
+        Assert.Equal(["/mnt/two"], json.RootElement.GetProperty("mounts").EnumerateArray().Select(mount => mount.GetProperty("directory").GetString()));
+    }
+
+    [Theory]
+    [InlineData(true, VerbExitCode.Interrupted)]
+    [InlineData(false, ExitCode.Success)]
+    public async Task WhoEndsItBeforeItsOneTableIsToldSo(bool once, int code)
+    {
+        using StringWriter output = new();
+        using TopRunner runner = Runner([Mount("one")], output);
+        using CancellationTokenSource stop = new();
+        await stop.CancelAsync();
+
+        Assert.Equal(code, await runner.RunAsync(new TopRequest([], TimeSpan.FromSeconds(1), once, Json: true), stop.Token));
+        Assert.Equal("", output.ToString());
     }
 
     [Fact]
@@ -137,6 +195,26 @@ public sealed class TopTests : IDisposable
         {
             // The test has ended.
         }
+    }
+
+    /// <summary>Answers one question and ends the connection of the next one.</summary>
+    private static async Task AnswerOnceAsync(Socket socket)
+    {
+        using (Socket connection = await socket.AcceptAsync())
+        {
+            await connection.ReceiveAsync(new byte[4096]);
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 29\r\nConnection: close\r\n\r\nforebay_start_time_seconds 1\n"u8.ToArray());
+        }
+
+        using Socket next = await socket.AcceptAsync();
+    }
+
+    private Socket Listening(string name)
+    {
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(_directory[name]));
+        socket.Listen();
+        return socket;
     }
 
     private static void AssertDocumented(JsonElement element)
