@@ -76,13 +76,14 @@ public sealed class StalenessTests
     }
 
     [Theory]
-    [InlineData("d/")]
-    [InlineData("d/00007")]
-    [InlineData("")]
-    public async Task AListingThatWasBegunBeforeARefreshIsNotBelievedAfterIt(string refreshed)
+    [InlineData("d/", 300)]
+    [InlineData("d/00007", 300)]
+    [InlineData("", 300)]
+    [InlineData("d/", 1_500)]
+    public async Task AListingThatWasBegunBeforeARefreshIsNotBelievedAfterIt(string refreshed, int files)
     {
         await using var world = new FileSystemWorld(Plain);
-        PutFiles(world, "d", 300);
+        PutFiles(world, "d", files);
         ulong directory = world.Kernel.Walk("d").NodeId;
         ulong handle = world.Kernel.Open(directory, directory: true).Read<FuseOpenOut>().Handle;
         DirectoryEntry[] before = NamesOf(world.Kernel.ReadSome(directory, handle, 0, 4096, plus: true));
@@ -212,6 +213,10 @@ public sealed class StalenessTests
         }
 
         Assert.Equal(0L, world.FileSystem.HeldDirectoryBytes);
+        ulong last = world.Kernel.Open(directory, directory: true).Read<FuseOpenOut>().Handle;
+        world.Kernel.OnAnswer = () => world.Kernel.Release(directory, last, directory: true);
+        world.Kernel.ReadSome(directory, last, 0, 4096, plus: false);
+        Assert.Equal(0L, world.FileSystem.HeldDirectoryBytes);
     }
 
     [Fact]
@@ -226,10 +231,22 @@ public sealed class StalenessTests
             await ReadWholeAsync(nodeId);
         }
 
-        time.Advance(TimeSpan.FromSeconds(61));
         await ReadWholeAsync(ulong.MaxValue);
 
         Assert.True(streams.IsListed(ulong.MaxValue), "no listing is kept any more");
+        Assert.False(streams.IsListed(1), "more than the bound are kept");
+        for (ulong nodeId = 1; nodeId <= DirectoryStreams.MostKeptListings; nodeId++)
+        {
+            if (nodeId == 6 * DirectoryStreams.MostKeptListings / 10)
+            {
+                time.Advance(TimeSpan.FromSeconds(61));
+            }
+
+            await ReadWholeAsync(nodeId);
+        }
+
+        Assert.Equal((false, true), (streams.IsListed(1), streams.IsListed(DirectoryStreams.MostKeptListings)));
+        Assert.True(streams.IsListed(DirectoryStreams.MostKeptListings * 7 / 10), "one that is not over was taken away");
 
         async Task ReadWholeAsync(ulong nodeId)
         {
