@@ -168,6 +168,7 @@ public sealed class ConnectionTests(ITestOutputHelper output)
     private static void AssertRight(Answer answer, SourceObject wanted)
     {
         Assert.True(answer.IsSuccess, $"{wanted.Key} was answered with {answer.Status} {answer.ErrorCode}, {answer.Body.Length} bytes");
+        Assert.Equal(wanted.Length, answer.ObjectLength);
         Assert.True(wanted.Content.Matches(answer.Offset, answer.Body), $"bytes of {wanted.Key} are wrong");
     }
 }

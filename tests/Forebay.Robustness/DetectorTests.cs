@@ -73,6 +73,18 @@ public sealed class DetectorTests
         Reports(detector, "is not of version 0");
     }
 
+    [Theory]
+    [InlineData(4999)]
+    [InlineData(0)]
+    public void TheLengthOfAnotherVersionIsReported(int length)
+    {
+        VersionDetector detector = Versions(1);
+
+        detector.End(detector.Begin(Key), new Answer(200, Bytes(0, 0, length), IsComplete: true, ETag(0), 0, length, null));
+
+        Reports(detector, $"has {length} bytes in an answer of version 0, which has 5000");
+    }
+
     [Fact]
     public void GoingBackToAnOlderVersionIsReported()
     {
@@ -92,8 +104,8 @@ public sealed class DetectorTests
     public void AnETagThatIsLearnedStaysWithItsVersion()
     {
         VersionDetector detector = new(_clock);
-        detector.Put(null, Key, 0);
-        detector.Put(null, Key, 1);
+        detector.Put(null, Key, 0, 5000);
+        detector.Put(null, Key, 1, 5000);
 
         detector.End(detector.Begin(Key), Answered("\"learned\"", Bytes(0, 0, 100)));
         Assert.False(detector.HasViolation);
@@ -144,7 +156,7 @@ public sealed class DetectorTests
         VersionDetector detector = Versions(1);
         _clock.Advance(TimeSpan.FromSeconds(1));
         VersionDetector.Begun before = detector.Begin(Key);
-        detector.Put(ETag(1), Key, 1);
+        detector.Put(ETag(1), Key, 1, 5000);
         detector.End(before, Answered(ETag(0), Bytes(0, 0, 100)));
         Assert.Equal(TimeSpan.Zero, detector.Stalest);
 
@@ -242,7 +254,7 @@ public sealed class DetectorTests
         VersionDetector detector = new(_clock);
         for (int version = 0; version < count; version++)
         {
-            detector.Put(ETag(version), Key, version);
+            detector.Put(ETag(version), Key, version, 5000);
         }
 
         return detector;

@@ -193,7 +193,7 @@ public sealed class KillTests(ITestOutputHelper output)
     private static void AssertRight(Answer answer, SourceObject wanted, long from)
     {
         Assert.True(answer.IsSuccess, $"{wanted.Key} was answered with {answer.Status} {answer.ErrorCode}");
-        Assert.Equal(wanted.ETag, answer.ETag);
+        Assert.Equal((wanted.ETag, wanted.Length), (answer.ETag, answer.ObjectLength));
         long wrong = wanted.Content.FirstMismatch(from, answer.Body);
         Assert.True(wrong < 0, $"byte {wrong} of {wanted.Key} is wrong in a response of {answer.Body.Length} bytes from {from}");
     }

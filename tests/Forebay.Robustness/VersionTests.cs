@@ -62,7 +62,7 @@ public sealed class VersionTests(RadosGateway gateway, ITestOutputHelper output)
             {
                 byte[] content = new PatternContent(key, version).Bytes(0, LengthOf(version));
 #pragma warning disable CA5351 // An ETag of S3 is an MD5.
-                known.Put($"\"{Convert.ToHexStringLower(MD5.HashData(content))}\"", key, version);
+                known.Put($"\"{Convert.ToHexStringLower(MD5.HashData(content))}\"", key, version, content.Length);
 #pragma warning restore CA5351
                 await gateway.PutAsync(bucket, key, content);
             }
@@ -101,7 +101,7 @@ public sealed class VersionTests(RadosGateway gateway, ITestOutputHelper output)
                 // In place the length stays, so that one write(2) leads from version to version.
                 long lengthVersion = byRename ? version : 0;
                 byte[] content = new PatternContent(key, version).Bytes(0, LengthOf(lengthVersion));
-                known.Put(eTag: null, key, version);
+                known.Put(eTag: null, key, version, content.Length);
                 if (byRename)
                 {
                     File.WriteAllBytes(directory["fresh"], content);
@@ -119,7 +119,7 @@ public sealed class VersionTests(RadosGateway gateway, ITestOutputHelper output)
     {
         foreach (string key in Keys)
         {
-            known.Put(SourceObject.ETagOf(version), key, version);
+            known.Put(SourceObject.ETagOf(version), key, version, LengthOf(version));
             source.Put(key, version, LengthOf(version));
         }
     }

@@ -5,12 +5,13 @@ namespace Forebay.Robustness.Detectors;
 
 /// <summary>
 /// Judges responses for objects that are overwritten all the time: each complete response is the bytes of exactly the version that its
-/// ETag names, and no request is answered with a version older than one that was answered before it began. Thread-safe.
+/// ETag names, of an object of its length, and no request is answered with a version older than one that was answered before it began. Thread-safe.
 /// </summary>
 internal sealed class VersionDetector(TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, long> _byETag = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Key, long Version), long> _addedAt = new();
+    private readonly ConcurrentDictionary<(string Key, long Version), long> _lengths = new();
     private readonly ConcurrentDictionary<(string Key, string ETag), long> _learned = new();
     private readonly ConcurrentDictionary<string, long> _answered = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<long, bool> _seen = new();
@@ -30,8 +31,10 @@ internal sealed class VersionDetector(TimeProvider time)
     /// <param name="eTag">With its quotes; null for sources whose ETags are not known beforehand.</param>
     /// <param name="key">Key.</param>
     /// <param name="version">Rises by one.</param>
-    public void Put(string? eTag, string key, long version)
+    /// <param name="length">Bytes of the object.</param>
+    public void Put(string? eTag, string key, long version, long length)
     {
+        _lengths[(key, version)] = length;
         if (eTag is not null)
         {
             _byETag[key + eTag] = version;
@@ -70,6 +73,11 @@ internal sealed class VersionDetector(TimeProvider time)
         {
             _violations.Enqueue($"byte {wrong} of '{request.Key}' is not of version {version}, which the ETag {answer.ETag} names ({answer.Body.Length} bytes from {answer.Offset}; the byte is of version {Owner(request.Key, answer, wrong)})");
             return;
+        }
+
+        if (answer.ObjectLength != _lengths[(request.Key, version)])
+        {
+            _violations.Enqueue($"'{request.Key}' has {answer.ObjectLength} bytes in an answer of version {version}, which has {_lengths[(request.Key, version)]}");
         }
 
         if (version < request.Floor)
