@@ -23,15 +23,17 @@ public sealed class AccessLogTests : IDisposable
         world.Memory.PutPattern("dir/file", 100_000);
         world.FileSystem.AccessLog.Start(LogFile);
 
+        // The kernel has its answer before anybody is told of it: what others answer meanwhile must not come first.
         FuseEntryOut directory = world.Kernel.Walk("dir");
+        AwaitLine("\t/dir\t");
         FuseEntryOut entry = world.Kernel.Walk("dir/file");
+        AwaitLine("\t/dir/file\t");
         world.Kernel.Lookup(directory.NodeId, "file");
         world.Kernel.Lookup(1, "none");
+        AwaitLine("\t/none\t");
         ulong handle = world.Kernel.Open(entry.NodeId).Read<FuseOpenOut>().Handle;
         world.Kernel.Read(entry.NodeId, handle, 4096, 1000);
-
-        // The kernel has its answer before anybody is told of it.
-        SpinWait.SpinUntil(() => File.ReadAllText(LogFile).Contains("\tread\t", StringComparison.Ordinal), TimeSpan.FromSeconds(30));
+        AwaitLine("\tread\t");
         world.FileSystem.AccessLog.Stop();
         world.Kernel.Lookup(1, "after it was switched off");
 
@@ -43,6 +45,8 @@ public sealed class AccessLogTests : IDisposable
         Assert.Equal((entry.NodeId.ToString(CultureInfo.InvariantCulture), "1000"), (lines[^1][2], lines[^1][5]));
         Assert.Equal(lines.Length, world.FileSystem.AccessLog.Lines);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(LogFile));
+
+        void AwaitLine(string part) => Assert.True(SpinWait.SpinUntil(() => File.ReadAllText(LogFile).Contains(part, StringComparison.Ordinal), TimeSpan.FromSeconds(30)), $"no line has {part}");
     }
 
     [Fact]

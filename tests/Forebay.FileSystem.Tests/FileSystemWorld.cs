@@ -95,6 +95,7 @@ internal sealed class FileSystemWorld : IAsyncDisposable
     internal void AssertContent(string key, long offset, byte[] actual)
     {
         ObjectStat stat = Memory.Peek(key)!;
+        Assert.NotEmpty(actual);
         Assert.Equal(-1, InMemoryUnderStore.PatternOf(stat).FirstMismatch(offset, actual));
     }
 

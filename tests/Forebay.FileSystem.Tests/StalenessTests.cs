@@ -76,14 +76,13 @@ public sealed class StalenessTests
     }
 
     [Theory]
-    [InlineData("d/", 300)]
-    [InlineData("d/00007", 300)]
-    [InlineData("", 300)]
-    [InlineData("d/", 1_500)]
-    public async Task AListingThatWasBegunBeforeARefreshIsNotBelievedAfterIt(string refreshed, int files)
+    [InlineData("d/")]
+    [InlineData("d/00007")]
+    [InlineData("")]
+    public async Task AListingThatWasBegunBeforeARefreshIsNotBelievedAfterIt(string refreshed)
     {
         await using var world = new FileSystemWorld(Plain);
-        PutFiles(world, "d", files);
+        PutFiles(world, "d", 300);
         ulong directory = world.Kernel.Walk("d").NodeId;
         ulong handle = world.Kernel.Open(directory, directory: true).Read<FuseOpenOut>().Handle;
         DirectoryEntry[] before = NamesOf(world.Kernel.ReadSome(directory, handle, 0, 4096, plus: true));
