@@ -130,7 +130,7 @@ internal sealed class ListingTable(long maxBytes)
         }
     }
 
-    /// <summary>Looks for one object in what is fresh, or wanted though it expired: null segment when its place is unknown.</summary>
+    /// <summary>Looks for one object in the newest of the listings that tell of its place and are fresh, or wanted though they expired: null segment when there is none.</summary>
     /// <param name="key">Full key.</param>
     /// <param name="timestamp">Now.</param>
     /// <param name="stat">The object, without headers; null when the listing does not show it.</param>
@@ -139,22 +139,46 @@ internal sealed class ListingTable(long maxBytes)
     {
         byte[] name = Encoding.UTF8.GetBytes(key);
         ListingSegment? segment = Find(_flat, name, timestamp, allowExpired);
-        if (segment is null && TryGetDelimited(key[..(key.LastIndexOf('/') + 1)], "/", out ListingSpace? directory))
+        foreach (string prefix in SpacesThatShow(key))
         {
-            segment = Find(directory, name, timestamp, allowExpired);
-        }
-
-        stat = null;
-        if (segment is not null)
-        {
-            var cursor = new PackedCursor(segment.Entries, new byte[segment.Entries.LongestName]);
-            if (cursor.Seek(name) && (cursor.Flags & PackedFlags.Prefix) == PackedFlags.None && cursor.Name.SequenceEqual(name))
+            if (TryGetDelimited(prefix, "/", out ListingSpace? space)
+                && Find(space, name, timestamp, allowExpired) is { } other
+                && (segment is null || other.AsOf.Sequence > segment.AsOf.Sequence))
             {
-                stat = cursor.ToStat(key);
+                segment = other;
             }
         }
 
+        stat = segment is null ? null : Shown(segment, name, key);
         return segment;
+    }
+
+    /// <summary>True when a fresh listing that was asked for earlier shows something else than an answer of the under-store about one object.</summary>
+    /// <param name="key">Full key.</param>
+    /// <param name="stat">The answer; null where there is no object.</param>
+    /// <param name="asOf">When it was asked for.</param>
+    public bool IsContradictedBy(string key, ObjectStat? stat, MetadataMoment asOf)
+    {
+        byte[] name = Encoding.UTF8.GetBytes(key);
+        bool isContradicted = Differs(Find(_flat, name, asOf.Timestamp, allowExpired: false));
+        foreach (string prefix in SpacesThatShow(key))
+        {
+            isContradicted |= TryGetDelimited(prefix, "/", out ListingSpace? space) && Differs(Find(space, name, asOf.Timestamp, allowExpired: false));
+        }
+
+        return isContradicted;
+
+        bool Differs(ListingSegment? segment)
+            => segment is not null && segment.AsOf.Sequence < asOf.Sequence && MetadataCache.Differ(Shown(segment, name, key), stat);
+    }
+
+    /// <summary>Prefixes whose delimited listings show an object: its directory's, and that of all that begin with its name.</summary>
+    private static string[] SpacesThatShow(string key) => [key[..(key.LastIndexOf('/') + 1)], key];
+
+    private static ObjectStat? Shown(ListingSegment segment, byte[] name, string key)
+    {
+        var cursor = new PackedCursor(segment.Entries, new byte[segment.Entries.LongestName]);
+        return cursor.Seek(name) && (cursor.Flags & PackedFlags.Prefix) == PackedFlags.None && cursor.Name.SequenceEqual(name) ? cursor.ToStat(key) : null;
     }
 
     /// <summary>Bytes of all objects in [lower, upper) of the flat space, expired or not; null when a part of it is unknown.</summary>

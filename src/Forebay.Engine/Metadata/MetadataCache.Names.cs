@@ -15,17 +15,17 @@ internal sealed partial class MetadataCache
     public bool TryResolve(string key, NameDetail detail, out ResolvedName answer)
     {
         long now = _time.GetTimestamp();
-        bool? isDirectory = IsDirectory(key, now, out BelowMoments below);
+        BelowAnswer below = AskedBelow(key, now);
         bool needsHeaders = detail == NameDetail.Headers;
-        if (isDirectory == true)
+        if (below.Shows == true)
         {
             StatEntry? hidden = TryGet(key);
             answer = new ResolvedName(hidden?.Stat, IsDirectory: true, Remaining(below.ExpiresAt, now));
             return true;
         }
 
-        StatEntry? entry = isDirectory is null ? null : TryGet(key, needsHeaders) ?? TryGetFromListing(key, needsHeaders);
-        if (entry is null || (entry.IsNegative && now >= below.NothingUntil))
+        StatEntry? entry = below.Shows is null ? null : TryGet(key, needsHeaders) ?? TryGetFromListing(key, needsHeaders);
+        if (entry is null || (entry.IsNegative ? now >= below.NothingUntil : IsGone(key, entry, below, now)))
         {
             answer = default;
             return false;
@@ -96,7 +96,7 @@ internal sealed partial class MetadataCache
             return false;
         }
 
-        if (IsDirectory(key, _time.GetTimestamp(), out _, allowExpired: true) == true)
+        if (AskedBelow(key, _time.GetTimestamp(), allowExpired: true).Shows == true)
         {
             answer = new ResolvedName(TryGetStale(key)?.Stat, IsDirectory: true, TimeSpan.Zero);
             return true;
@@ -115,11 +115,12 @@ internal sealed partial class MetadataCache
 
     private async Task<ResolvedName> AskForNameAsync(string key, NameDetail detail, string? requestId, CancellationToken cancellationToken)
     {
-        bool isToldToBeNone = IsDirectory(key, _time.GetTimestamp(), out _) == false;
-        if (isToldToBeNone && TryGetFromListing(key, requireHeaders: false) is { IsNegative: false })
+        bool isToldToBeNone = AskedBelow(key, _time.GetTimestamp()).Shows == false;
+        if (isToldToBeNone && TryGetFromListing(key, requireHeaders: false) is { IsNegative: false }
+            && await GetAsync(key, requireHeaders: true, requestId, cancellationToken) is { IsNegative: false } file)
         {
-            // A listing shows the file: only its headers are missing.
-            return Answer(key, isDirectory: false, (await GetAsync(key, requireHeaders: true, requestId, cancellationToken)).Stat);
+            // A listing shows the file: only its headers were missing. Is it gone, there may be a directory of its name.
+            return Answer(key, isDirectory: false, file.Stat);
         }
 
         // Beside the listing, so that a cold name costs one round trip.
@@ -191,45 +192,63 @@ internal sealed partial class MetadataCache
                 : this.ListAsync(new ListQuery(key, "/", after, ResolvePage), requestId, cancellationToken);
     }
 
-    /// <summary>Whether keys lie below <c>key/</c>; null when that is not known.</summary>
-    private bool? IsDirectory(string key, long now, out BelowMoments moments, bool allowExpired = false)
+    /// <summary>A listing that was asked for after an object was seen does not show it any more.</summary>
+    private bool IsGone(string key, StatEntry entry, BelowAnswer below, long now)
+        => !_options.Immutable
+            && below.Sequence > entry.Sequence
+            && _listings.Lookup(key, now, out ObjectStat? shown) is { } segment
+            && shown is null
+            && segment.AsOf.Sequence > entry.Sequence;
+
+    /// <summary>Whether keys lie below <c>key/</c>, by the newest listing that tells.</summary>
+    private BelowAnswer AskedBelow(string key, long now, bool allowExpired = false)
     {
         byte[] below = Encoding.UTF8.GetBytes(key + "/");
         string parent = key[..(key.LastIndexOf('/') + 1)];
-        return ShowsBelow(_listings.Flat, below, now, out moments, allowExpired)
-            ?? ShowsBelow(parent, below, now, out moments, allowExpired)
-            ?? ShowsBelow(key, below, now, out moments, allowExpired)
-            ?? (ShowsBelow(key + "/", below, now, out moments, allowExpired) == true ? true : null);
-    }
-
-    private bool? ShowsBelow(string prefix, byte[] below, long now, out BelowMoments moments, bool allowExpired)
-    {
-        moments = default;
-        return _listings.TryGetDelimited(prefix, "/", out ListingSpace? space) ? ShowsBelow(space, below, now, out moments, allowExpired) : null;
-    }
-
-    private bool? ShowsBelow(ListingSpace space, byte[] below, long now, out BelowMoments moments, bool allowExpired)
-    {
-        moments = default;
-        if (_listings.Find(space, below, now, allowExpired) is not { } segment)
+        BelowAnswer answer = ShowsBelow(_listings.Flat, below, now, allowExpired);
+        foreach (string prefix in (ReadOnlySpan<string>)[parent, key, key + "/"])
         {
-            return null;
+            // Most names are settled by the first listing; only one that shows nothing, and is believed in that no longer, may be older than another.
+            if (answer.Shows == true || (answer.Shows == false && now < answer.NothingUntil))
+            {
+                break;
+            }
+
+            if (_listings.TryGetDelimited(prefix, "/", out ListingSpace? space))
+            {
+                BelowAnswer other = ShowsBelow(space, below, now, allowExpired);
+                answer = answer.Shows is null || (other.Shows is not null && other.Sequence > answer.Sequence) ? other : answer;
+            }
         }
 
-        moments = new BelowMoments(segment.ExpiresAt, ExpiryOf(isPositive: false, segment.AsOf));
+        return answer;
+    }
+
+    private BelowAnswer ShowsBelow(ListingSpace space, byte[] below, long now, bool allowExpired)
+    {
+        if (_listings.Find(space, below, now, allowExpired) is not { } segment)
+        {
+            return default;
+        }
+
         var cursor = new PackedCursor(segment.Entries, new byte[segment.Entries.LongestName]);
         byte[]? end = KeyBytes.EndOfPrefix(below);
         if (cursor.Seek(below) && cursor.Name.StartsWith(below) && KeyBytes.IsBefore(cursor.Name, segment.Upper))
         {
-            moments = moments with { ExpiresAt = _options.Immutable ? Never : segment.ExpiresAt };
-            return true;
+            return new BelowAnswer(true, _options.Immutable ? Never : segment.ExpiresAt, 0, segment.AsOf.Sequence);
         }
 
-        return segment.Upper is { } upper && KeyBytes.IsBefore(upper, end) ? null : false;
+        return segment.Upper is { } upper && KeyBytes.IsBefore(upper, end)
+            ? default
+            : new BelowAnswer(false, segment.ExpiresAt, ExpiryOf(isPositive: false, segment.AsOf), segment.AsOf.Sequence);
     }
 
-    /// <summary>How long a listing is believed about keys below a name: what it shows, and that there is neither an object of that name nor one below it.</summary>
-    private readonly record struct BelowMoments(long ExpiresAt, long NothingUntil);
+    /// <summary>What a listing tells of the keys below a name.</summary>
+    /// <param name="Shows">There are some; null when that is not known.</param>
+    /// <param name="ExpiresAt">How long it is believed.</param>
+    /// <param name="NothingUntil">How long it is believed that the name is nothing at all, where it shows none.</param>
+    /// <param name="Sequence">When it was asked for.</param>
+    private readonly record struct BelowAnswer(bool? Shows, long ExpiresAt, long NothingUntil, long Sequence);
 
     private long ExpiryAt(string prefix, string name, long now)
     {

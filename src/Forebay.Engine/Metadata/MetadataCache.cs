@@ -367,9 +367,7 @@ internal sealed partial class MetadataCache : IDisposable
     private StatEntry StoreAnswer(string key, ObjectStat? stat, MetadataMoment asOf)
     {
         StatEntry entry = Store(key, stat, asOf, out bool contradicts);
-        if (contradicts
-            || (_listings.Lookup(key, asOf.Timestamp, out ObjectStat? listed) is { } segment
-                && segment.AsOf.Sequence < asOf.Sequence && Differ(listed, stat)))
+        if (contradicts || _listings.IsContradictedBy(key, stat, asOf))
         {
             _listings.DropKey(key);
         }
@@ -378,7 +376,7 @@ internal sealed partial class MetadataCache : IDisposable
     }
 
     // By ETag, not token: where versions have ids only a HEAD tells them, and a listing is not wrong for that.
-    private static bool Differ(ObjectStat? known, ObjectStat? answer)
+    internal static bool Differ(ObjectStat? known, ObjectStat? answer)
         => known is null || answer is null
             ? !ReferenceEquals(known, answer)
             : known.Length != answer.Length || !string.Equals(known.ETag, answer.ETag, StringComparison.Ordinal);

@@ -99,9 +99,74 @@ public sealed class NameResolutionTests
         Assert.Equal(8, (await files.ResolveAsync(directory + "new", NameDetail.Listed, null, world.Deadline)).Object?.Length);
         Assert.Equal(8, (await files.ResolveAsync(directory + "new", NameDetail.HeadersIfAsked, null, world.Deadline)).Object?.Length);
         Assert.True((await files.ResolveAsync(directory + "made", NameDetail.HeadersIfAsked, null, world.Deadline)).IsDirectory);
+        Assert.True(files.TryResolve(directory + "made", NameDetail.Headers, out ResolvedName made) && made.IsDirectory);
+        Assert.InRange(made.FreshFor, TimeSpan.FromSeconds(59), TimeSpan.FromSeconds(60));
         ResolvedName none = await files.ResolveAsync(directory + "none", NameDetail.Listed, null, world.Deadline);
         Assert.False(none.Exists);
         Assert.InRange(none.FreshFor, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5));
+    }
+
+    /// <summary>A listing of what begins with a name is kept apart when it shows directories: it must be found again, and be newer than the one above it.</summary>
+    [Fact]
+    public async Task WhatWasAskedLaterCountsWhereANameHasNeighboursThatBeginLikeIt()
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern("d/file", 7);
+        world.Memory.PutPattern("d/file-x/a", 7);
+        world.Memory.PutPattern("d/none-x/a", 7);
+        world.Memory.PutPattern("d/gone", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
+        await files.ResolveAsync("d/gone", NameDetail.Headers, null, world.Deadline);
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.True(files.TryResolve("d/file", NameDetail.Listed, out _));
+        Assert.False((await files.ResolveAsync("d/none", NameDetail.Listed, null, world.Deadline)).Exists);
+        Assert.True(files.TryResolve("d/none", NameDetail.Listed, out ResolvedName none) && !none.Exists);
+        Assert.InRange(none.FreshFor, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5));
+
+        world.Memory.Delete("d/gone");
+        world.Memory.PutPattern("d/file/below", 7);
+        time.Advance(TimeSpan.FromSeconds(30));
+        Assert.False((await files.ResolveAsync("d/gon", NameDetail.Listed, null, world.Deadline)).Exists);
+        Assert.False((await files.ResolveAsync("d/gone", NameDetail.Listed, null, world.Deadline)).Exists);
+        Assert.True((await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline)) is { IsDirectory: false, Object: not null }, "the listing says so, for metadata-ttl");
+        world.Memory.Delete("d/file");
+        time.Advance(TimeSpan.FromSeconds(25));
+        Assert.True((await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline)).IsDirectory);
+    }
+
+    [Fact]
+    public async Task AFileThatBecameADirectoryIsOneAsSoonAsItsHeadersAreAskedFor()
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern("d/file", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
+        world.Memory.Delete("d/file");
+        world.Memory.PutPattern("d/file/below", 7);
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.True((await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline)).IsDirectory);
+    }
+
+    [Fact]
+    public async Task ADirectoryThatCameLaterStandsInWhileTheSourceIsDown()
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time, fill: NodeWorld.Fill with { MaxAttempts = 1 });
+        world.Memory.PutPattern("d/sub/a", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
+        world.Memory.PutPattern("d/made/sub/a", 7);
+        time.Advance(TimeSpan.FromSeconds(6));
+        Assert.True((await files.ResolveAsync("d/made", NameDetail.Listed, null, world.Deadline)).IsDirectory);
+        world.Plan.OnEvery(UnderStoreCall.List, Fault.Fail(ErrorKind.Unavailable));
+        time.Advance(TimeSpan.FromSeconds(120));
+
+        Assert.True((await files.ResolveAsync("d/made", NameDetail.Listed, null, world.Deadline)).IsDirectory);
     }
 
     [Fact]
