@@ -6,17 +6,28 @@ namespace Forebay.Core;
 /// </summary>
 /// <param name="time">Clock.</param>
 /// <param name="linesPerSecond">More than 0.</param>
-public sealed class LineBudget(TimeProvider time, int linesPerSecond)
+/// <param name="tellSuppressed">Logs how many lines were left out in an earlier second, more than 0. Called by whoever may log next, before it does, and under no lock.</param>
+public sealed class LineBudget(TimeProvider time, int linesPerSecond, Action<long> tellSuppressed)
 {
     private readonly Lock _lock = new();
     private long _second = -1;
     private int _lines;
     private long _suppressed;
 
-    /// <summary>Takes one line.</summary>
-    /// <param name="suppressed">Lines that were refused in an earlier second and not told yet; 0 when there are none.</param>
+    /// <summary>Takes one line, after those left out were told of. Allocates nothing itself.</summary>
     /// <returns>False when the line is to be left out.</returns>
-    public bool TryTake(out long suppressed)
+    public bool MayLog()
+    {
+        bool may = TryTake(out long suppressed);
+        if (suppressed > 0)
+        {
+            tellSuppressed(suppressed);
+        }
+
+        return may;
+    }
+
+    private bool TryTake(out long suppressed)
     {
         suppressed = 0;
         lock (_lock)

@@ -7,11 +7,11 @@ namespace Forebay.DataPlane;
 internal sealed class LenderLog(ILogger logger, TimeProvider time)
 {
     internal const int LinesPerSecond = 10;
-    private readonly LineBudget _budget = new(time, LinesPerSecond);
+    private readonly LineBudget _budget = new(time, LinesPerSecond, suppressed => DataPlaneLog.Suppressed(logger, suppressed));
 
     internal void Stranger(string user)
     {
-        if (MayLog())
+        if (_budget.MayLog())
         {
             DataPlaneLog.Stranger(logger, user);
         }
@@ -19,7 +19,7 @@ internal sealed class LenderLog(ILogger logger, TimeProvider time)
 
     internal void Malformed(string why)
     {
-        if (MayLog())
+        if (_budget.MayLog())
         {
             DataPlaneLog.Malformed(logger, why);
         }
@@ -27,22 +27,11 @@ internal sealed class LenderLog(ILogger logger, TimeProvider time)
 
     internal void Refused(string mount)
     {
-        if (MayLog())
+        if (_budget.MayLog())
         {
             DataPlaneLog.Refused(logger, mount);
         }
     }
 
     internal void Failed(Exception error) => DataPlaneLog.Failed(logger, error);
-
-    private bool MayLog()
-    {
-        bool may = _budget.TryTake(out long suppressed);
-        if (suppressed > 0)
-        {
-            DataPlaneLog.Suppressed(logger, suppressed);
-        }
-
-        return may;
-    }
 }

@@ -8,7 +8,7 @@ namespace Forebay.FileSystem;
 internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
 {
     private const int LinesPerSecond = 10;
-    private readonly LineBudget _budget = new(time, LinesPerSecond);
+    private readonly LineBudget _budget = new(time, LinesPerSecond, suppressed => FileSystemLog.MoreFailed(logger, suppressed));
     private long _count;
 
     /// <summary>Failures that are ours or the source's.</summary>
@@ -37,7 +37,7 @@ internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
                 return ErrnoMap.Of(known.Kind);
             default:
                 Interlocked.Increment(ref _count);
-                if (MayLog())
+                if (_budget.MayLog())
                 {
                     FileSystemLog.Broken(logger, operation, path, error);
                 }
@@ -49,20 +49,9 @@ internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
     private void Warn(string operation, string path, int errno, string reason)
     {
         Interlocked.Increment(ref _count);
-        if (MayLog())
+        if (_budget.MayLog())
         {
             FileSystemLog.Failed(logger, operation, path, errno, reason);
         }
-    }
-
-    private bool MayLog()
-    {
-        bool may = _budget.TryTake(out long suppressed);
-        if (suppressed > 0)
-        {
-            FileSystemLog.MoreFailed(logger, suppressed);
-        }
-
-        return may;
     }
 }

@@ -9,13 +9,15 @@ public sealed class LineBudgetTests
     public void ASecondTakesItsLinesAndTheNextOneTellsHowManyWereLeftOut()
     {
         ManualTimeProvider time = new();
-        LineBudget budget = new(time, linesPerSecond: 3);
+        List<long> told = [];
+        LineBudget budget = new(time, linesPerSecond: 3, told.Add);
 
-        Assert.Equal([true, true, true, false, false], Enumerable.Range(0, 5).Select(i => budget.TryTake(out _)));
+        Assert.Equal([true, true, true, false, false], Enumerable.Range(0, 5).Select(i => budget.MayLog()));
+        Assert.Empty(told);
         time.Advance(TimeSpan.FromSeconds(1));
-        Assert.True(budget.TryTake(out long suppressed));
-        Assert.Equal(2, suppressed);
-        Assert.True(budget.TryTake(out suppressed));
-        Assert.Equal(0, suppressed);
+        Assert.True(budget.MayLog());
+        Assert.Equal([2], told);
+        Assert.True(budget.MayLog());
+        Assert.Equal([2], told);
     }
 }

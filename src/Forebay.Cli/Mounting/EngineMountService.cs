@@ -263,7 +263,7 @@ internal sealed class EngineMountService : MountService
     /// <summary>Logs faults and, when that is switched on, requests; tells once that one was answered.</summary>
     private sealed class SessionObserver(ILogger log, Action answered, MountedFileSystem files, TimeProvider time) : FuseObserver
     {
-        private readonly LineBudget _faults = new(time, linesPerSecond: 10);
+        private readonly LineBudget _faults = new(time, linesPerSecond: 10, suppressed => MountServiceLog.MoreFaults(log, suppressed));
         private int _told;
 
         public override void Completed(in FuseCompletion completion)
@@ -277,13 +277,7 @@ internal sealed class EngineMountService : MountService
 
         public override void Faulted(FuseFault fault)
         {
-            bool may = _faults.TryTake(out long suppressed);
-            if (suppressed > 0)
-            {
-                MountServiceLog.MoreFaults(log, suppressed);
-            }
-
-            if (may)
+            if (_faults.MayLog())
             {
                 MountServiceLog.Faulted(log, fault.Error, fault.Kind, fault.What);
             }
