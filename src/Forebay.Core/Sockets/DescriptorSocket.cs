@@ -100,7 +100,10 @@ public sealed unsafe class DescriptorSocket : IDisposable
     }
 
     /// <summary>Takes the next connection of a listening socket, waiting for it.</summary>
-    /// <param name="isOver">The socket was shut down or disposed: there will be no more.</param>
+    /// <param name="isOver">
+    /// The socket was shut down or disposed: there will be no more. While descriptors lack a socket that was shut down is not told apart from one that was not: who
+    /// pauses then must know by other means, too.
+    /// </param>
     /// <returns>Null when it is over, and when a connection could not be taken (it went away again, or descriptors lack): ask again, after a pause.</returns>
     public DescriptorSocket? Accept(out bool isOver)
     {
@@ -179,7 +182,9 @@ public sealed unsafe class DescriptorSocket : IDisposable
     /// <summary>Waits for the next message.</summary>
     /// <param name="buffer">Receives it.</param>
     /// <param name="descriptors">What came with it, owned by the caller.</param>
-    /// <param name="isTruncated">The message was larger than the buffer, or brought more descriptors than any may.</param>
+    /// <param name="isTruncated">
+    /// Not all of it came: the message was larger than the buffer, or brought more descriptors than any may, or more than this process may open now. What did come is there.
+    /// </param>
     /// <returns>Bytes of the message; 0 when the other side is gone or silent for longer than <see cref="SetPatience"/> allows.</returns>
     public int Receive(Span<byte> buffer, out SafeFileHandle[] descriptors, out bool isTruncated)
     {

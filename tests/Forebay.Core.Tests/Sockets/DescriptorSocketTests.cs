@@ -62,6 +62,27 @@ public sealed class DescriptorSocketTests : IDisposable
         }
     }
 
+    /// <summary>A sender of ours refuses to; others need not.</summary>
+    [Fact]
+    public void MoreDescriptorsThanAnyMayBringAreCutOffAndNoneOfThemStaysOpen()
+    {
+        string path = _directory["file"];
+        (DescriptorSocket left, DescriptorSocket right) = DescriptorSocket.Pair();
+        using (left)
+        using (right)
+        using (SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write))
+        {
+            SendRaw(left, "text"u8, Enumerable.Repeat(file, DescriptorSocket.MostDescriptors + 1));
+
+            Assert.Equal(4, right.Receive(new byte[10], out SafeFileHandle[] received, out bool isTruncated));
+            Assert.True(isTruncated);
+            Assert.Equal(DescriptorSocket.MostDescriptors, received.Length);
+            Assert.Equal(1 + DescriptorSocket.MostDescriptors, DescriptorsOf(path));
+            Array.ForEach(received, one => one.Dispose());
+            Assert.Equal(1, DescriptorsOf(path));
+        }
+    }
+
     [Fact]
     public void WhoMayNotWaitIsToldThatNobodyReads()
     {
@@ -116,4 +137,22 @@ public sealed class DescriptorSocketTests : IDisposable
         Assert.Throws<ForebayException>(() => DescriptorSocket.Connect(_directory["nobody"]));
         Assert.Throws<ForebayException>(() => DescriptorSocket.Connect(_directory[new string('x', 200)]));
     }
+
+    private static unsafe void SendRaw(DescriptorSocket socket, ReadOnlySpan<byte> message, IEnumerable<SafeFileHandle> descriptors)
+    {
+        int[] numbers = [.. descriptors.Select(descriptor => (int)descriptor.DangerousGetHandle())];
+        int bytes = sizeof(Native.ControlHeader) + (numbers.Length * sizeof(int));
+        byte* control = stackalloc byte[bytes + sizeof(long)];
+        *(Native.ControlHeader*)control = new Native.ControlHeader { Length = (nuint)bytes, Level = Native.SolSocket, Kind = Native.ScmRights };
+        numbers.CopyTo(new Span<int>(control + sizeof(Native.ControlHeader), numbers.Length));
+        fixed (byte* start = message)
+        {
+            Native.Vector vector = new() { Start = start, Length = (nuint)message.Length };
+            Native.MessageHeader header = new() { Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)((bytes + 7) & ~7) };
+            Assert.Equal(message.Length, Native.SendMessage(socket.Handle, &header, 0));
+        }
+    }
+
+    /// <summary>How many descriptors of this process are of a file.</summary>
+    private static int DescriptorsOf(string path) => Directory.GetFileSystemEntries("/proc/self/fd").Count(entry => new FileInfo(entry).LinkTarget == path);
 }
