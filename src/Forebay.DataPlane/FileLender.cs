@@ -119,8 +119,12 @@ public sealed class FileLender : IDisposable
 
             if (socket is null)
             {
-                // Descriptors or memory lack: mounts wait in the backlog meanwhile.
-                _stop.Wait(AcceptPause);
+                // Descriptors or memory lack: mounts wait in the backlog meanwhile. The kernel may not say then that it is over.
+                if (_stop.Wait(AcceptPause))
+                {
+                    return;
+                }
+
                 continue;
             }
 
@@ -143,7 +147,10 @@ public sealed class FileLender : IDisposable
                 _connections.Add(connection);
             }
 
-            connection.Start();
+            if (!connection.TryStart() && _stop.Wait(AcceptPause))
+            {
+                return;
+            }
         }
     }
 

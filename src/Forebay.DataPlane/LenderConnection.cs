@@ -40,9 +40,24 @@ internal sealed class LenderConnection : IDisposable
         _ended = ended;
     }
 
-    internal void Start() => new Thread(Run) { IsBackground = true, Name = "lend" }.Start();
+    /// <summary>Begins. False when this process can start no thread now, which takes descriptors, too: it has ended then, and its mount comes back.</summary>
+    internal bool TryStart()
+    {
+        try
+        {
+            new Thread(Run) { IsBackground = true, Name = "lend" }.Start();
+            return true;
+        }
+        catch (OutOfMemoryException)
+        {
+            Dispose();
+            _workers.Signal();
+            _ended(this);
+            return false;
+        }
+    }
 
-    /// <summary>Waits until it asks the node nothing any more, which is soon after it was disposed. Only for one that was started, and not for its own thread.</summary>
+    /// <summary>Waits until it asks the node nothing any more, which is soon after it was disposed. Only for one that was to be started, and not for its own thread.</summary>
     internal void Join() => _workers.Wait();
 
     /// <summary>Ends it, from whichever side: loans are taken back, the thread leaves.</summary>

@@ -20,16 +20,25 @@ public sealed partial class NoDescriptors : IDisposable
         ulong highest = Directory.GetFileSystemEntries("/proc/self/fd").Max(path => ulong.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
         Limit lowered = none._before with { Soft = highest + 1 };
         Assert.Equal(0, SetLimit(OpenFiles, in lowered));
+        none.TakeFreed();
+        return none;
+    }
+
+    /// <summary>Takes what has become free since.</summary>
+    /// <returns>How many.</returns>
+    public int TakeFreed()
+    {
+        int before = _taken.Count;
         try
         {
             while (true)
             {
-                none._taken.Add(File.OpenHandle("/dev/null"));
+                _taken.Add(File.OpenHandle("/dev/null"));
             }
         }
         catch (IOException)
         {
-            return none;
+            return _taken.Count - before;
         }
     }
 

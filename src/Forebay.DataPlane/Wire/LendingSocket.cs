@@ -66,14 +66,16 @@ internal sealed class LendingSocket : IDisposable
     /// <param name="buffer">Receives it; <see cref="LendingMessage.MaxBytes"/> long.</param>
     /// <param name="descriptor">What came with it, owned by the caller; null for none.</param>
     /// <returns>Bytes of the message; 0 when the other side is gone or silent for longer than patience lasts.</returns>
-    /// <exception cref="MalformedLendingException">The message is larger than any can be, or brought more than one descriptor.</exception>
+    /// <exception cref="MalformedLendingException">The message is larger than any can be, brought more than one descriptor, or one for which there is no room in this process.</exception>
     public int Receive(Span<byte> buffer, out SafeFileHandle? descriptor)
     {
         int length = _socket.Receive(buffer, out SafeFileHandle[] descriptors, out bool isTruncated);
         if (isTruncated || descriptors.Length > 1)
         {
             Array.ForEach(descriptors, static unwanted => unwanted.Dispose());
-            throw new MalformedLendingException(descriptors.Length > 1 ? "a message brought more than one descriptor" : "a message was larger than any can be");
+            throw new MalformedLendingException(descriptors.Length > 1
+                ? "a message brought more than one descriptor"
+                : "a message was cut off: it was larger than any can be, or this process has no descriptor left for what it brought");
         }
 
         descriptor = descriptors.Length == 1 ? descriptors[0] : null;
