@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Forebay.Fuse;
 using Forebay.Mounting.Holding;
 using Forebay.Mounting.Messages;
@@ -7,13 +8,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.Mounting.Tests;
 
-/// <summary>A holder over a kernel that is told what to say; the worker is the test, and no other one can be started.</summary>
+/// <summary>A holder over a kernel that is told what to say; the worker is the test, and no other one can be started. Alone: one of them takes all descriptors of the process.</summary>
+[Collection(nameof(HolderTests))]
 public sealed class HolderTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly TempDirectory _directory = new();
     private readonly ManualTimeProvider _time = new();
+    private readonly CountingClock _clock;
     private readonly ScriptedKernel _kernel = new();
     private readonly MessageSocket _worker;
     private readonly MessageSocket _holdersEnd;
@@ -21,6 +24,7 @@ public sealed class HolderTests : IDisposable
 
     public HolderTests()
     {
+        _clock = new CountingClock(_time);
         (_worker, _holdersEnd) = MessageSocket.Pair();
         _kernel.Mounts = [ScriptedKernel.Ours];
     }
@@ -128,6 +132,40 @@ public sealed class HolderTests : IDisposable
         await EndAsync(holder);
     }
 
+    [Fact]
+    public async Task WithoutADescriptorItPausesAndTakesWhoSteersItLater()
+    {
+        Task<int> holder = Adopt();
+        await ReadAsync(MessageKind.Ask);
+        using Socket socket = new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        UnixDomainSocketEndPoint place = new(new MountRegistry(_directory["run"]).FileOf(MountRegistry.IdOf("/mnt/held"), "holder"));
+        long looks;
+        using (NoDescriptors.Begin())
+        {
+            Connect(socket, place);
+            long before = _clock.Looks;
+            SpinWait.SpinUntil(() => _clock.Looks > before + 1000, TimeSpan.FromMilliseconds(300));
+            looks = _clock.Looks - before;
+        }
+
+        Assert.InRange(looks, 0, 1000);
+        using MessageSocket client = new(new SafeFileHandle(socket.Handle, ownsHandle: false));
+        Assert.True(client.Send(new MessageWriter(MessageKind.Answered)));
+        await Eventually.TrueAsync("the holder answers", () =>
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            return client.Wait(TimeSpan.Zero);
+        });
+        using ReceivedMessage? answer = client.Receive();
+        Assert.Equal(MessageKind.Failed, answer!.Read().Kind);
+        _kernel.Gone = true;
+        _worker.Dispose();
+        await EndAsync(holder);
+    }
+
+    /// <summary>Asynchronously it would take a descriptor of its own.</summary>
+    private static void Connect(Socket socket, UnixDomainSocketEndPoint place) => socket.Connect(place);
+
     private string[] Files()
         => Directory.Exists(_directory["run"]) ? [.. Directory.GetFiles(_directory["run"]).Select(static file => Path.GetExtension(file)).Where(static kind => kind != ".new").Order(StringComparer.Ordinal)] : [];
 
@@ -137,7 +175,7 @@ public sealed class HolderTests : IDisposable
         return Task.Factory.StartNew(
             () =>
             {
-                using Holder holder = new(_kernel, _time, _log);
+                using Holder holder = new(_kernel, _clock, _log);
                 return holder.Run(_holdersEnd);
             }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
@@ -168,6 +206,24 @@ public sealed class HolderTests : IDisposable
             return holder.IsCompleted;
         });
         return await holder;
+    }
+
+    /// <summary>The holder looks at its clock whenever its loop comes round.</summary>
+    private sealed class CountingClock(TimeProvider inner) : TimeProvider
+    {
+        private long _looks;
+
+        public long Looks => Interlocked.Read(ref _looks);
+
+        public override long TimestampFrequency => inner.TimestampFrequency;
+
+        public override DateTimeOffset GetUtcNow() => inner.GetUtcNow();
+
+        public override long GetTimestamp()
+        {
+            Interlocked.Increment(ref _looks);
+            return inner.GetTimestamp();
+        }
     }
 
     private sealed class ScriptedKernel : IKernelMount
@@ -212,3 +268,7 @@ public sealed class HolderTests : IDisposable
         public bool IsGone(SafeFileHandle device) => Gone;
     }
 }
+
+/// <summary>Runs after all others.</summary>
+[CollectionDefinition(nameof(HolderTests), DisableParallelization = true)]
+public sealed class HolderCollection;

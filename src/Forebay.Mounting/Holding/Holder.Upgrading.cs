@@ -9,6 +9,10 @@ namespace Forebay.Mounting.Holding;
 /// </summary>
 internal sealed partial class Holder
 {
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Until then nobody is taken: where descriptors lack, who waits to be would wake the loop without end.</summary>
+    private long? _acceptAt;
     private MessageSocket? _client;
     private WorkerSlot? _next;
     private long? _upgradeDeadline;
@@ -20,6 +24,7 @@ internal sealed partial class Holder
         MessageSocket? client = _listener!.Accept();
         if (client is null)
         {
+            _acceptAt = _time.After(AcceptPause);
             return;
         }
 
@@ -79,13 +84,13 @@ internal sealed partial class Holder
             return;
         }
 
-        _upgradeDeadline = After(UpgradePatience);
+        _upgradeDeadline = _time.After(UpgradePatience);
     }
 
     private void DrainCurrent()
     {
         _draining = true;
-        _upgradeDeadline = After(DrainPatience);
+        _upgradeDeadline = _time.After(DrainPatience);
         if (_current is null)
         {
             PromoteNext();

@@ -13,7 +13,7 @@ internal sealed unsafe partial class Holder
         entries[2] = Entry(_current?.Socket.Descriptor ?? -1);
         entries[3] = Entry(_standby?.Socket.Descriptor ?? -1);
         entries[4] = Entry(_next?.Socket.Descriptor ?? -1);
-        entries[5] = Entry(_listener is null ? -1 : _listener.Descriptor);
+        entries[5] = Entry(_listener is null || _acceptAt is not null ? -1 : _listener.Descriptor);
         entries[6] = Entry(_client?.Descriptor ?? -1);
         WorkerSlot?[] workers = [_current, _standby, _next];
         if (Native.Poll(entries, 7, (int)Math.Ceiling(timeout.TotalMilliseconds)) <= 0)
@@ -105,6 +105,11 @@ internal sealed unsafe partial class Holder
             Replace();
         }
 
+        if (_acceptAt is { } accept && _time.GetTimestamp() >= accept)
+        {
+            _acceptAt = null;
+        }
+
         CheckStandby();
         CheckUpgrade();
         CheckWorker();
@@ -113,7 +118,7 @@ internal sealed unsafe partial class Holder
 
     private TimeSpan NextTimeout(long nextTick)
     {
-        ReadOnlySpan<long> moments = [_standbyAt ?? long.MaxValue, _respawnAt ?? long.MaxValue, _upgradeDeadline ?? long.MaxValue, _current?.WordDue ?? long.MaxValue, _told && _device is not null ? _lookAt : long.MaxValue];
+        ReadOnlySpan<long> moments = [_standbyAt ?? long.MaxValue, _respawnAt ?? long.MaxValue, _acceptAt ?? long.MaxValue, _upgradeDeadline ?? long.MaxValue, _current?.WordDue ?? long.MaxValue, _told && _device is not null ? _lookAt : long.MaxValue];
         long next = nextTick;
         foreach (long moment in moments)
         {

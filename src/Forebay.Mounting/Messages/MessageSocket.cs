@@ -85,7 +85,8 @@ internal sealed class MessageSocket : IDisposable
     /// <exception cref="ForebayException"><see cref="ErrorKind.Unavailable"/>: nobody listens there.</exception>
     public static MessageSocket Connect(string path) => new(DescriptorSocket.Connect(path));
 
-    /// <summary>Takes the next connection of a listening socket; null when it went away again.</summary>
+    /// <summary>Takes the next connection of a listening socket.</summary>
+    /// <returns>Null when it went away again, and when descriptors lack: it is still there then, and the socket ready. Ask again after a pause.</returns>
     public MessageSocket? Accept() => _socket.Accept(out _) is { } accepted ? new MessageSocket(accepted) : null;
 
     /// <summary>Sends one message; the descriptors are duplicated by the kernel and stay the caller's.</summary>
@@ -100,7 +101,7 @@ internal sealed class MessageSocket : IDisposable
 
     /// <summary>Waits for the next message.</summary>
     /// <returns>Null when the other side is gone.</returns>
-    /// <exception cref="MalformedMessageException">A message was larger than any can be.</exception>
+    /// <exception cref="MalformedMessageException">A message was larger than any can be, or brought more descriptors than this process may open now.</exception>
     public ReceivedMessage? Receive()
     {
         byte[] buffer = new byte[MessageWriter.MaxBytes];
@@ -108,7 +109,7 @@ internal sealed class MessageSocket : IDisposable
         if (isTruncated)
         {
             new ReceivedMessage([], descriptors).Dispose();
-            throw new MalformedMessageException("a message was larger than any can be");
+            throw new MalformedMessageException("a message was cut off: it was larger than any can be, or this process has no descriptor left for what it brought");
         }
 
         return length == 0 ? null : new ReceivedMessage(buffer[..length], descriptors);
