@@ -11,7 +11,6 @@ internal static unsafe partial class Native
     internal const short PollOut = 4;
     internal const short PollError = 8;
     internal const short PollHangUp = 16;
-    internal const int Interrupted = 4;
     internal const int NoSuchProcess = 3;
     internal const uint MemfdCloseOnExec = 1;
     internal const int LockExclusive = 2;

@@ -1,3 +1,4 @@
+using Forebay.Core;
 using Forebay.Mounting.Messages;
 
 namespace Forebay.Mounting.Holding;
@@ -19,7 +20,7 @@ internal sealed partial class Holder
     private long? _goneDeadline;
 
     /// <summary>A word of the worker is due after this time, or as early as it was before.</summary>
-    private void Expect(WorkerSlot worker, TimeSpan patience) => worker.WordDue = Math.Min(worker.WordDue ?? long.MaxValue, After(patience));
+    private void Expect(WorkerSlot worker, TimeSpan patience) => worker.WordDue = Math.Min(worker.WordDue ?? long.MaxValue, _time.After(patience));
 
     private void AskWorker(TimeSpan patience)
     {
@@ -66,7 +67,7 @@ internal sealed partial class Holder
 
         if (now >= _askAt)
         {
-            _askAt = After(AskPeriod);
+            _askAt = _time.After(AskPeriod);
             AskWorker(AskPeriod);
         }
     }
@@ -79,7 +80,7 @@ internal sealed partial class Holder
             return;
         }
 
-        _lookAt = After(LookPeriod);
+        _lookAt = _time.After(LookPeriod);
         if (!_kernel.IsGone(device))
         {
             if (!_isAway && _place is { } place && _kernel.MountsChanged() && MountsAtDirectory() is { } mounts && mounts.All(mount => mount.Device != place))
@@ -90,7 +91,7 @@ internal sealed partial class Holder
             return;
         }
 
-        _goneDeadline ??= After(GonePatience);
+        _goneDeadline ??= _time.After(GonePatience);
         if (_current is { } worker)
         {
             if (_time.GetTimestamp() < _goneDeadline)

@@ -81,7 +81,7 @@ internal sealed partial class Holder : IDisposable
             {
                 _log.Trim();
                 CheckRegistration();
-                nextTick = After(TickPeriod);
+                nextTick = _time.After(TickPeriod);
             }
 
             CheckDeadlines();
@@ -273,7 +273,7 @@ internal sealed partial class Holder : IDisposable
             _kernel.Tune(_description.Directory);
             _log.Info($"mounted {_description}: holder {Environment.ProcessId}, worker {worker.Id}");
             _launcher?.Send(new MessageWriter(MessageKind.Ready).Number(Environment.ProcessId).Number(worker.Id).Text(_warning));
-            _standbyAt = After(StandbyDelay);
+            _standbyAt = _time.After(StandbyDelay);
             return;
         }
 
@@ -337,7 +337,7 @@ internal sealed partial class Holder : IDisposable
             return;
         }
 
-        _respawnAt = After(delay);
+        _respawnAt = _time.After(delay);
     }
 
     /// <summary>The standby takes over, also one that is still starting; else a new worker is started.</summary>
@@ -362,7 +362,7 @@ internal sealed partial class Holder : IDisposable
         {
             if (_policy.Died(answered: false, TimeSpan.Zero) is { } delay)
             {
-                _respawnAt = After(delay);
+                _respawnAt = _time.After(delay);
                 return;
             }
 
@@ -375,8 +375,6 @@ internal sealed partial class Holder : IDisposable
 
     /// <summary>How long it has served without hanging.</summary>
     private TimeSpan HealthyTimeOf(WorkerSlot worker) => worker is { ServingSince: { } since, Hung: false } ? _time.GetElapsedTime(since) : TimeSpan.Zero;
-
-    private long After(TimeSpan delay) => _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
 
     private static MessageWriter Failure(int exitCode, string sentence) => new MessageWriter(MessageKind.Failed).Number(exitCode).Text(sentence);
 }
