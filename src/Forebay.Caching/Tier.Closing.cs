@@ -66,8 +66,8 @@ public sealed partial class Tier
                 file.Entry.File = null;
                 if (file.Pages.PresentCount == 0)
                 {
-                    // Opened, but nothing of it is here, reserved though it may be: no row is of this file. One of a former file of the version
-                    // may be there, until its delete is written: loaded again, this one would be taken for it.
+                    // Opened, but nothing of it is here, reserved though it may be. Until its delete is written a row may be there: its own, where all
+                    // its pages were punched, or that of a former file of the version. Loaded again, this file would be taken for what the row says.
                     empty = file.Entry;
                     RemoveLocked(empty);
                 }
