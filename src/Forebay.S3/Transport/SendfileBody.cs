@@ -91,10 +91,10 @@ public static class SendfileBody
             }
 
             body.Advance(piece);
-            FlushResult flushed = await body.FlushAsync(cancellationToken);
+            FlushResult flushed = await FlushAsync(body, sendfile, cancellationToken);
             if (flushed.IsCompleted)
             {
-                return sendfile.HasFileFailed ? throw new IOException("The file failed or ended early while it was sent.") : false;
+                return false;
             }
 
             offset += piece;
@@ -102,6 +102,23 @@ public static class SendfileBody
         }
 
         return true;
+    }
+
+    /// <summary>The connection is aborted for a file that fails, and Kestrel may end the flush for that: as complete, cancelled or successful.</summary>
+    private static async ValueTask<FlushResult> FlushAsync(PipeWriter body, ISendfileFeature sendfile, CancellationToken cancellationToken)
+    {
+        Exception? ended = null;
+        FlushResult flushed = default;
+        try
+        {
+            flushed = await body.FlushAsync(cancellationToken);
+        }
+        catch (Exception e) when (sendfile.HasFileFailed)
+        {
+            ended = e;
+        }
+
+        return sendfile.HasFileFailed ? throw new IOException("The file failed or ended early while it was sent.", ended) : flushed;
     }
 
     private static async ValueTask<bool> CopyAsync(HttpContext context, SafeFileHandle file, long offset, long length, CancellationToken cancellationToken)

@@ -108,6 +108,23 @@ public sealed class OverwriteTests : IAsyncLifetime
         Assert.Equal(0, _server.Bucket.OpenReaders);
     }
 
+    /// <summary>Its answer is lost, the next one must not be.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(500_000)]
+    public async Task ACacheFileThatEndsUnderItsAnswerIsReported(int fileBytes)
+    {
+        byte[] bytes = RandomNumberGenerator.GetBytes(900_000);
+        _server.Bucket.UseFiles = true;
+        _server.Bucket.FileBytes = fileBytes;
+        _server.Bucket.Put("x", bytes);
+
+        await Assert.ThrowsAnyAsync<Exception>(() => _server.Http.GetByteArrayAsync("/data/x"));
+
+        // A client may ask again where it saw nothing of the answer.
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref _server.Bucket.Unreadable) > 0, TimeSpan.FromSeconds(20)), "the file is not reported");
+    }
+
     [Theory]
     [InlineData(true, ErrorKind.StaleVersion)]
     [InlineData(false, ErrorKind.StaleVersion)]
