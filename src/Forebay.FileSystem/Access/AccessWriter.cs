@@ -45,7 +45,9 @@ internal sealed class AccessWriter : IDisposable
             throw new ForebayException(ErrorKind.InvalidArgument, $"The access log cannot be written to {file}: {e.Message} Name another file, in a directory that the user of the mount may write to.", e);
         }
 
-        _thread = new Thread(Run) { IsBackground = true, Name = "access-log" };
+        // Not when the thread begins to run: on a busy machine the queue may have been full before.
+        long told = counters.Dropped;
+        _thread = new Thread(() => Run(told)) { IsBackground = true, Name = "access-log" };
         _thread.Start();
     }
 
@@ -102,11 +104,10 @@ internal sealed class AccessWriter : IDisposable
         return stream;
     }
 
-    private void Run()
+    private void Run(long told)
     {
         StringBuilder text = new();
         AccessRecord[] batch = new AccessRecord[BatchRecords];
-        long told = _counters.Dropped;
         while (true)
         {
             bool isLast = _isEnding;
