@@ -16,6 +16,7 @@ internal sealed unsafe partial class Holder
         entries[5] = Entry(_listener is null || _acceptAt is not null ? -1 : _listener.Descriptor);
         entries[6] = Entry(_client?.Descriptor ?? -1);
         WorkerSlot?[] workers = [_current, _standby, _next];
+        (MessageSocket? launcher, MessageSocket? listener, MessageSocket? client) = (_launcher, _listener, _client);
         if (Native.Poll(entries, 7, (int)Math.Ceiling(timeout.TotalMilliseconds)) <= 0)
         {
             return;
@@ -27,14 +28,14 @@ internal sealed unsafe partial class Holder
             Unmount();
         }
 
-        if (entries[1].Returned != 0)
+        // Below, what came earlier in this round may have ended what it is looked at for.
+        if (entries[1].Returned != 0 && ReferenceEquals(launcher, _launcher))
         {
             HandleLauncher();
         }
 
         for (int i = 0; i < workers.Length; i++)
         {
-            // What an earlier one said may have ended this one.
             bool still = workers[i] is { } worker && (ReferenceEquals(worker, _current) || ReferenceEquals(worker, _standby) || ReferenceEquals(worker, _next));
             if (entries[2 + i].Returned != 0 && still && _exitCode is null)
             {
@@ -42,12 +43,12 @@ internal sealed unsafe partial class Holder
             }
         }
 
-        if (entries[6].Returned != 0)
+        if (entries[6].Returned != 0 && ReferenceEquals(client, _client))
         {
             HandleClient();
         }
 
-        if (entries[5].Returned != 0)
+        if (entries[5].Returned != 0 && ReferenceEquals(listener, _listener))
         {
             AcceptClient();
         }
