@@ -138,17 +138,9 @@ internal sealed class ListingTable(long maxBytes)
     public ListingSegment? Lookup(string key, long timestamp, out ObjectStat? stat, bool allowExpired = false)
     {
         byte[] name = Encoding.UTF8.GetBytes(key);
-        ListingSegment? segment = Find(_flat, name, timestamp, allowExpired);
-        foreach (string prefix in SpacesThatShow(key))
-        {
-            if (TryGetDelimited(prefix, "/", out ListingSpace? space)
-                && Find(space, name, timestamp, allowExpired) is { } other
-                && (segment is null || other.AsOf.Sequence > segment.AsOf.Sequence))
-            {
-                segment = other;
-            }
-        }
-
+        ListingSegment? segment = Newer(
+            Find(_flat, name, timestamp, allowExpired),
+            Newer(FindDelimited(DirectoryOf(key), name, timestamp, allowExpired), FindDelimited(key, name, timestamp, allowExpired)));
         stat = segment is null ? null : Shown(segment, name, key);
         return segment;
     }
@@ -160,20 +152,22 @@ internal sealed class ListingTable(long maxBytes)
     public bool IsContradictedBy(string key, ObjectStat? stat, MetadataMoment asOf)
     {
         byte[] name = Encoding.UTF8.GetBytes(key);
-        bool isContradicted = Differs(Find(_flat, name, asOf.Timestamp, allowExpired: false));
-        foreach (string prefix in SpacesThatShow(key))
-        {
-            isContradicted |= TryGetDelimited(prefix, "/", out ListingSpace? space) && Differs(Find(space, name, asOf.Timestamp, allowExpired: false));
-        }
-
-        return isContradicted;
+        return Differs(Find(_flat, name, asOf.Timestamp, allowExpired: false))
+            || Differs(FindDelimited(DirectoryOf(key), name, asOf.Timestamp, allowExpired: false))
+            || Differs(FindDelimited(key, name, asOf.Timestamp, allowExpired: false));
 
         bool Differs(ListingSegment? segment)
             => segment is not null && segment.AsOf.Sequence < asOf.Sequence && MetadataCache.Differ(Shown(segment, name, key), stat);
     }
 
-    /// <summary>Prefixes whose delimited listings show an object: its directory's, and that of all that begin with its name.</summary>
-    private static string[] SpacesThatShow(string key) => [key[..(key.LastIndexOf('/') + 1)], key];
+    /// <summary>The part of a key up to its last slash, and with it.</summary>
+    public static string DirectoryOf(string key) => key[..(key.LastIndexOf('/') + 1)];
+
+    private static ListingSegment? Newer(ListingSegment? one, ListingSegment? other)
+        => one is null || other?.AsOf.Sequence > one.AsOf.Sequence ? other : one;
+
+    private ListingSegment? FindDelimited(string prefix, byte[] name, long timestamp, bool allowExpired)
+        => TryGetDelimited(prefix, "/", out ListingSpace? space) ? Find(space, name, timestamp, allowExpired) : null;
 
     private static ObjectStat? Shown(ListingSegment segment, byte[] name, string key)
     {

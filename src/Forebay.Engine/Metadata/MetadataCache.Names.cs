@@ -203,10 +203,10 @@ internal sealed partial class MetadataCache
     /// <summary>Whether keys lie below <c>key/</c>, by the newest listing that tells.</summary>
     private BelowAnswer AskedBelow(string key, long now, bool allowExpired = false)
     {
-        byte[] below = Encoding.UTF8.GetBytes(key + "/");
-        string parent = key[..(key.LastIndexOf('/') + 1)];
+        string asDirectory = key + "/";
+        byte[] below = Encoding.UTF8.GetBytes(asDirectory);
         BelowAnswer answer = ShowsBelow(_listings.Flat, below, now, allowExpired);
-        foreach (string prefix in (ReadOnlySpan<string>)[parent, key, key + "/"])
+        foreach (string prefix in (ReadOnlySpan<string>)[ListingTable.DirectoryOf(key), key, asDirectory])
         {
             // Most names are settled by the first listing; only one that shows nothing, and is believed in that no longer, may be older than another.
             if (answer.Shows == true || (answer.Shows == false && now < answer.NothingUntil))
