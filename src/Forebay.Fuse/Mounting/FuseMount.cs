@@ -16,6 +16,9 @@ public static class FuseMount
     private const int ForceFlag = 1;
     private const int DetachFlag = 2;
 
+    /// <summary>Whoever looks the directory up (another unmount, <c>df</c>) has it in use for a moment, and so has a program that is ending.</summary>
+    private static readonly TimeSpan BusyPatience = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Mounts as root or as an ordinary user, whichever this process is.</summary>
     /// <returns>The device to serve the mount from, owned by the caller. The kernel's INIT waits in it.</returns>
     /// <exception cref="ForebayException">As <see cref="Attach"/> and <see cref="AttachAsUser"/>.</exception>
@@ -80,6 +83,15 @@ public static class FuseMount
     {
         ArgumentNullException.ThrowIfNull(directory);
         string path = Resolve(directory);
+        if (!SpinWait.SpinUntil(() => TryUnmount(path, mode), BusyPatience))
+        {
+            throw new ForebayException(ErrorKind.Unavailable, $"{path} is in use: close the files and shells in it (fuser -vm {path} shows them), or unmount lazily.");
+        }
+    }
+
+    /// <returns>False while it is in use.</returns>
+    private static bool TryUnmount(string path, FuseUnmountMode mode)
+    {
         if (MountEntry.Find(path) is null)
         {
             throw new ForebayException(ErrorKind.NotFound, $"Nothing is mounted at {path}.");
@@ -87,23 +99,22 @@ public static class FuseMount
 
         if (Native.EffectiveUserId() != 0)
         {
-            Fusermount.Unmount(path, lazy: mode != FuseUnmountMode.Plain);
-            return;
+            return Fusermount.TryUnmount(path, lazy: mode != FuseUnmountMode.Plain);
         }
 
         int flags = mode switch { FuseUnmountMode.Force => ForceFlag, FuseUnmountMode.Lazy => DetachFlag, _ => 0 };
         if (Native.Unmount(path, flags) == 0)
         {
-            return;
+            return true;
         }
 
         int errno = Marshal.GetLastPInvokeError();
-        throw errno switch
+        return errno switch
         {
-            Errno.EBUSY => new ForebayException(ErrorKind.Unavailable, $"{path} is in use: close the files and shells in it (fuser -vm {path} shows them), or unmount lazily."),
-            Errno.EINVAL or Errno.ENOENT => new ForebayException(ErrorKind.NotFound, $"Nothing is mounted at {path}."),
-            Errno.EPERM => new ForebayException(ErrorKind.AccessDenied, $"{path} may not be unmounted: it needs root."),
-            _ => new ForebayException(ErrorKind.Unavailable, $"{path} could not be unmounted: {Marshal.GetPInvokeErrorMessage(errno)}."),
+            Errno.EBUSY => false,
+            Errno.EINVAL or Errno.ENOENT => throw new ForebayException(ErrorKind.NotFound, $"Nothing is mounted at {path}."),
+            Errno.EPERM => throw new ForebayException(ErrorKind.AccessDenied, $"{path} may not be unmounted: it needs root."),
+            _ => throw new ForebayException(ErrorKind.Unavailable, $"{path} could not be unmounted: {Marshal.GetPInvokeErrorMessage(errno)}."),
         };
     }
 

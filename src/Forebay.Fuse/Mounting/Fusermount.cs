@@ -42,7 +42,8 @@ internal static unsafe class Fusermount
         return new FuseDevice(ReceiveDescriptor(ours, directory));
     }
 
-    internal static void Unmount(string directory, bool lazy)
+    /// <returns>False while it is in use.</returns>
+    internal static bool TryUnmount(string directory, bool lazy)
     {
         ProcessStartInfo start = new(Program) { ArgumentList = { "-u" } };
         if (lazy)
@@ -53,14 +54,8 @@ internal static unsafe class Fusermount
         start.ArgumentList.Add("--");
         start.ArgumentList.Add(directory);
         (int exitCode, string message) = Run(start);
-        if (exitCode == 0)
-        {
-            return;
-        }
-
-        throw message.Contains("busy", StringComparison.OrdinalIgnoreCase)
-            ? new ForebayException(ErrorKind.Unavailable, $"{directory} is in use: close the files and shells in it (fuser -vm {directory} shows them), or unmount lazily.")
-            : new ForebayException(ErrorKind.AccessDenied, $"{directory} could not be unmounted: {message}");
+        bool isBusy = exitCode != 0 && message.Contains("busy", StringComparison.OrdinalIgnoreCase);
+        return exitCode == 0 || isBusy ? !isBusy : throw new ForebayException(ErrorKind.AccessDenied, $"{directory} could not be unmounted: {message}");
     }
 
     /// <summary>What the program says, as an error with its remedy.</summary>

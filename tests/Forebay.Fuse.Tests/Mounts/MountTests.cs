@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Forebay.Core;
 using Forebay.Testing;
@@ -218,6 +219,18 @@ public sealed class MountTests
         Assert.Equal(FuseSessionEnd.Unmounted, await mount.Session.Completion.WaitAsync(Patience));
         await tree.IsDisconnected.Task.WaitAsync(Patience);
         Assert.Equal(ErrorKind.NotFound, Assert.Throws<ForebayException>(() => FuseMount.Unmount(mount.Path, FuseUnmountMode.Plain)).Kind);
+    }
+
+    [MountFact]
+    public async Task WhatIsInUseForAMomentOnlyIsUnmounted()
+    {
+        await using TestMount mount = await TestMount.StartAsync(new MemoryFileSystem());
+        using Process ending = Process.Start(new ProcessStartInfo("sh", ["-c", "echo; exec sleep 0.05"]) { UseShellExecute = false, WorkingDirectory = mount.Path, RedirectStandardOutput = true })!;
+        Assert.Equal("", await ending.StandardOutput.ReadLineAsync());
+
+        FuseMount.Unmount(mount.Path, FuseUnmountMode.Plain);
+
+        Assert.Equal(FuseSessionEnd.Unmounted, await mount.Session.Completion.WaitAsync(Patience));
     }
 
     [MountFact]
