@@ -69,7 +69,7 @@ public sealed class LocalConformanceTests : UnderStoreConformance
 
     protected override Task<IUnderStore> OpenHangingAsync()
     {
-        LocalUnderStore store = new(OptionsOf(Root), 1);
+        LocalUnderStore store = new(OptionsOf(Root), 1, TimeProvider.System);
         _ = store.Threads.RunAsync(() => { _released.Wait(); return 0; }, abandon: null, CancellationToken.None);
         return Task.FromResult<IUnderStore>(store);
     }

@@ -22,7 +22,7 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
         File.WriteAllText(_directory["outside.txt"], "outside");
         Directory.CreateDirectory(_directory["rootless"]);
         File.WriteAllText(_directory["rootless/x"], "outside");
-        _store = new LocalUnderStore(LocalConformanceTests.OptionsOf(Root), 2);
+        _store = new LocalUnderStore(LocalConformanceTests.OptionsOf(Root), 2, TimeProvider.System);
         return Task.CompletedTask;
     }
 
@@ -40,6 +40,63 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
         LocalListing listing = new(new LocalFile(Root, "root"), new ListQuery("sub/none", null, null, 10), given.Token);
 
         Assert.Throws<OperationCanceledException>(() => listing.ReadPage());
+    }
+
+    /// <summary>A file system tells times by ticks: what is written within the one of the last change has its time, too.</summary>
+    [Theory]
+    [InlineData(3, 7)]
+    [InlineData(-2, 12)]
+    public async Task AFileThatWasJustChangedIsReadWhenNothingMoreCanComeUnderItsTime(int age, int wait)
+    {
+        var time = new ManualTimeProvider(DateTimeOffset.UnixEpoch.AddYears(50));
+        await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(Root), 2, time);
+        string path = Path.Combine(Root, "sub/inside.txt");
+        DateTime changed = time.GetUtcNow().UtcDateTime.AddMilliseconds(-age);
+        File.SetLastWriteTimeUtc(path, changed);
+        ObjectStat stat = await store.StatAsync("sub/inside.txt", null, _token);
+
+        Task<byte[]> reading = store.ReadAllAsync("sub/inside.txt", new ByteRange(0, 100), stat.Token, cancellationToken: _token);
+        Assert.True(SpinWait.SpinUntil(() => time.ArmedTimers == 1 || reading.IsCompleted, TimeSpan.FromSeconds(30)));
+        Assert.False(reading.IsCompleted, "it was read while it could change unseen");
+        time.Advance(TimeSpan.FromMilliseconds(wait - 1));
+        Assert.Equal(1, time.ArmedTimers);
+        await File.WriteAllTextAsync(path, "INSIDE", _token);
+        File.SetLastWriteTimeUtc(path, changed);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal("INSIDE"u8.ToArray(), await reading);
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(-10)]
+    public async Task AFileThatWasChangedBeforeOrByAnotherClockIsReadAtOnce(int age)
+    {
+        var time = new ManualTimeProvider(DateTimeOffset.UnixEpoch.AddYears(50));
+        await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(Root), 2, time);
+        File.SetLastWriteTimeUtc(Path.Combine(Root, "sub/inside.txt"), time.GetUtcNow().UtcDateTime.AddMilliseconds(-age));
+
+        Assert.Equal("inside"u8.ToArray(), await store.ReadAllAsync("sub/inside.txt", new ByteRange(0, 100), cancellationToken: _token));
+    }
+
+    [Fact]
+    public async Task AReaderThatLeavesAFileThatWasJustChangedGivesItsDescriptorBack()
+    {
+        var time = new ManualTimeProvider(DateTimeOffset.UnixEpoch.AddYears(50));
+        await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(Root), 2, time);
+        string path = Path.Combine(Root, "sub/inside.txt");
+        File.SetLastWriteTimeUtc(path, time.GetUtcNow().UtcDateTime);
+        using CancellationTokenSource leaves = new();
+        Task<byte[]> reading = store.ReadAllAsync("sub/inside.txt", new ByteRange(0, 100), cancellationToken: leaves.Token);
+        Assert.True(SpinWait.SpinUntil(() => time.ArmedTimers == 1, TimeSpan.FromSeconds(30)));
+        Assert.Contains(path, OpenFiles());
+
+        await leaves.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+        Assert.DoesNotContain(path, OpenFiles());
+
+        static IEnumerable<string?> OpenFiles() => [.. Directory.GetFiles("/proc/self/fd").Select(fd => new FileInfo(fd).LinkTarget)];
     }
 
     [Fact]
@@ -150,7 +207,7 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
     public async Task ARootThatAppearsLaterIsFound()
     {
         string late = _directory["late"];
-        await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(late), 1);
+        await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(late), 1, TimeProvider.System);
         ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => store.StatAsync("a", null, _token));
         Assert.Equal(ErrorKind.Unavailable, error.Kind);
 
@@ -189,7 +246,7 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
         {
             await File.WriteAllTextAsync(Path.Combine(share, "file"), "x", _token);
             Directory.CreateDirectory(_directory["mountpoint"]);
-            await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(_directory["link"]), 1);
+            await using LocalUnderStore store = new(LocalConformanceTests.OptionsOf(_directory["link"]), 1, TimeProvider.System);
             Place("link", share);
             Assert.Single(await store.ListAllAsync(cancellationToken: _token));
 
