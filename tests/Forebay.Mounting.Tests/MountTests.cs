@@ -11,6 +11,10 @@ namespace Forebay.Mounting.Tests;
 public sealed class MountTests(ITestOutputHelper output)
 {
     private const int Stop = 19;
+
+    /// <summary>What a kill costs the readers is time: they must still end within their patience on a slow machine.</summary>
+    private const int MostKills = 100;
+
     private static readonly string Digest = PatternFileSystem.Digest();
 
     [MountFact]
@@ -36,11 +40,11 @@ public sealed class MountTests(ITestOutputHelper output)
     public async Task WorkersAreKilledOverAndOverAndReadersSeeNothingOfIt()
     {
         using TestMount mount = new TestMount().Mounted();
-        Task<(int Code, string Output)>[] readers = [.. Enumerable.Range(0, 3).Select(_ => TestMount.RunAsync("sh", "-c", $"for i in 1 2 3 4; do sha256sum < {mount.FilePath} || exit 1; done"))];
+        Task<(int Code, string Output)>[] readers = [.. Enumerable.Range(0, 3).Select(_ => TestMount.RunAsync("sh", "-c", $"for i in 1 2; do sha256sum < {mount.FilePath} || exit 1; done"))];
         int kills = 0;
         HashSet<int> workers = [];
         Task all = Task.WhenAll(readers);
-        while (!all.IsCompleted)
+        while (!all.IsCompleted && kills < MostKills)
         {
             int worker = mount.Entry.WorkerPid;
             if (workers.Add(worker))
@@ -60,7 +64,7 @@ public sealed class MountTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"{kills} kills");
-        Assert.True(kills >= 3, $"only {kills} workers were killed: the test has seen too little");
+        Assert.True(kills >= MostKills / 2, $"only {kills} workers were killed: the test has seen too little");
     }
 
     [MountFact]
