@@ -33,6 +33,7 @@ public sealed class OneVersionTests
 
         // Past the tier most reads are one question, which is answered from one version or refused as a whole.
         int leastStale = quotaBytes == 128 << 20 ? 6 : 0;
+        const int LeastExact = 21;
         using CancellationTokenSource enough = new();
         Task overwriting = Task.Run(async () =>
         {
@@ -54,8 +55,8 @@ public sealed class OneVersionTests
         {
             var random = new Random((seed * 100) + reader);
 
-            // A reader is overtaken by an overwrite only if the two meet: on a busy machine that takes longer.
-            for (int i = 0; i < 60 || (i < 2_000 && Volatile.Read(ref stale) < leastStale); i++)
+            // A reader is overtaken by an overwrite only if the two meet, and is exact only if they do not: how often is up to the machine.
+            for (int i = 0; i < 60 || (i < 2_000 && (Volatile.Read(ref stale) < leastStale || Volatile.Read(ref exact) < LeastExact)); i++)
             {
                 bool isWhole = random.Next(3) == 0;
                 long offset = isWhole ? 0 : random.NextInt64(Length - 10);
@@ -84,7 +85,7 @@ public sealed class OneVersionTests
         await enough.CancelAsync();
         await overwriting;
 
-        Assert.True(overwrites > 5 && exact > 20 && stale >= leastStale, $"seen too little: {overwrites} overwrites, {exact} exact reads, {stale} stale ones");
+        Assert.True(overwrites > 5 && exact >= LeastExact && stale >= leastStale, $"seen too little: {overwrites} overwrites, {exact} exact reads, {stale} stale ones");
         await world.Data.RefreshAsync("a", world.Deadline);
         await world.ReadExactAsync("a");
     }
