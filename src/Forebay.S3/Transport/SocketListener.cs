@@ -16,6 +16,7 @@ internal sealed class SocketListener : IConnectionListener
 
     private readonly Socket _socket;
     private readonly bool _noDelay;
+    private readonly bool _isPaced;
     private readonly ILogger _logger;
     private readonly EventLoop[] _loops;
     private uint _next;
@@ -25,6 +26,7 @@ internal sealed class SocketListener : IConnectionListener
     {
         _socket = socket;
         _noDelay = noDelay;
+        _isPaced = SameMachine.IsPaced(socket);
         _logger = logger;
         EndPoint = socket.LocalEndPoint!;
         _loops = new EventLoop[Math.Min(Environment.ProcessorCount, MaxLoops)];
@@ -47,6 +49,11 @@ internal sealed class SocketListener : IConnectionListener
             {
                 accepted = await _socket.AcceptAsync(cancellationToken);
                 accepted.NoDelay = _noDelay;
+                if (_isPaced)
+                {
+                    SameMachine.Unpace(accepted);
+                }
+
                 return new SocketConnection(accepted, _loops[_next++ % _loops.Length]);
             }
             catch (ObjectDisposedException)
