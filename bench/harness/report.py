@@ -6,6 +6,8 @@ import statistics
 import subprocess
 from pathlib import Path
 
+from . import congestion
+
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -61,7 +63,7 @@ def save(name, result, arguments):
 def machine():
     return {"kernel": platform.release(), "processors": len(__import__("os").sched_getaffinity(0)), "model": first("model name", "/proc/cpuinfo"),
             "memory": first("MemTotal", "/proc/meminfo"), "dotnet": version(["dotnet", "--version"]),
-            "nginx": version(["nginx", "-v"]), "varnish": version(["varnishd", "-V"]), "wrk": version(["wrk", "-v"])}
+            "congestionControl": congestion.current(), "nginx": version(["nginx", "-v"]), "varnish": version(["varnishd", "-V"]), "wrk": version(["wrk", "-v"])}
 
 
 def first(field, path):
