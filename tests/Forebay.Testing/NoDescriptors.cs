@@ -9,12 +9,14 @@ namespace Forebay.Testing;
 public sealed partial class NoDescriptors : IDisposable
 {
     private const int OpenFiles = 7;
+    private const int IdleThreads = 4;
     private readonly List<SafeFileHandle> _taken = [];
     private Limit _before;
 
     /// <summary>Begins; the limit is the process's: nothing else may run in it.</summary>
     public static NoDescriptors Begin()
     {
+        FillPool();
         var none = new NoDescriptors();
         Assert.Equal(0, GetLimit(OpenFiles, out none._before));
         ulong highest = Directory.GetFileSystemEntries("/proc/self/fd").Max(path => ulong.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
@@ -48,6 +50,27 @@ public sealed partial class NoDescriptors : IDisposable
         _taken.ForEach(handle => handle.Dispose());
         _taken.Clear();
         Assert.Equal(0, SetLimit(OpenFiles, in _before));
+    }
+
+    /// <summary>The process ends when its pool cannot start a thread, which takes descriptors: what runs beside the test, as its runner does, finds some that are idle.</summary>
+    private static void FillPool()
+    {
+        var met = new CountdownEvent(IdleThreads);
+        ThreadPool.GetMinThreads(out int workers, out int completions);
+        Assert.True(ThreadPool.SetMinThreads(workers + IdleThreads, completions));
+        for (int i = 0; i < IdleThreads; i++)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(Meet, met, preferLocal: false);
+        }
+
+        met.Wait();
+        Assert.True(ThreadPool.SetMinThreads(workers, completions));
+
+        static void Meet(CountdownEvent met)
+        {
+            met.Signal();
+            met.Wait();
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "getrlimit")]
