@@ -11,10 +11,18 @@ namespace Forebay.DataPlane.Tests;
 [Collection(nameof(LenderShortageTests))]
 public sealed class LenderShortageTests
 {
+    /// <summary>
+    /// Milliseconds, some pauses of a lender. It pauses first for the mount that it could not serve, and from then on for the next one, which it cannot take. Nothing tells
+    /// from outside which of the two it is in, and to look at its thread takes a descriptor; on a slow machine it may be in the first for all that, and does the same in it.
+    /// </summary>
+    private const int SomePauses = 300;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    [Fact]
-    public void ALenderWithoutADescriptorHangsUpOnItsMountAndEndsAllTheSame()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(SomePauses)]
+    public void ALenderWithoutADescriptorHangsUpOnItsMountAndEndsAllTheSame(int milliseconds)
     {
         using TempDirectory directory = new();
         FileLender lender = Start(directory);
@@ -35,6 +43,7 @@ public sealed class LenderShortageTests
 
             // Before the lender has it again: it pauses.
             SpinWait.SpinUntil(() => none.TakeFreed() > 0, TimeSpan.FromSeconds(1));
+            isTime.Wait(milliseconds);
             isTime.Set();
             isEnded = ending.Join(Patience);
         }
@@ -44,22 +53,49 @@ public sealed class LenderShortageTests
         Assert.True(isEnded, "it has waited for a descriptor");
     }
 
-    [Fact]
-    public void AMountThatNoThreadCanServeDoesNotEndTheNode()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(SomePauses)]
+    public void AMountThatNoThreadCanServeDoesNotEndTheNode(int milliseconds)
     {
         using TempDirectory directory = new();
         using FileLender lender = Start(directory);
+        using ManualResetEventSlim never = new();
         using (Socket mount = Unconnected())
-        using (NoDescriptors.Begin())
+        using (NoDescriptors none = NoDescriptors.Begin())
         {
             Connect(mount, directory);
             Assert.Equal(0, mount.Receive(new byte[1]));
+            SpinWait.SpinUntil(() => none.TakeFreed() > 0, TimeSpan.FromSeconds(1));
+            never.Wait(milliseconds);
         }
 
         LendingWorld.Eventually("it is forgotten", () => lender.Connections == 0);
         using Socket next = Unconnected();
         Connect(next, directory);
         Assert.True(next.Receive(new byte[LendingMessage.MaxBytes]) > 0, "no greeting");
+    }
+
+    /// <summary>A lender that ends just then waits for all that it has accepted.</summary>
+    [Fact]
+    public void NobodyWaitsForAConnectionThatCouldNotBegin()
+    {
+        using TempDirectory directory = new();
+        using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
+        using LendingSocket mount = LendingSocket.Connect(directory["socket"]);
+        LenderConnection? forgotten = null;
+        LenderConnection connection = new(listener.Accept(out _)!, Options(directory), new LoanBook(1, 1), new LenderLog(NullLogger.Instance, TimeProvider.System), ended => forgotten = ended);
+        bool isStarted;
+        using (NoDescriptors.Begin())
+        {
+            isStarted = connection.TryStart();
+        }
+
+        Thread waiting = new(connection.Join) { IsBackground = true };
+        waiting.Start();
+        Assert.False(isStarted, "there was a descriptor for its thread, so nothing was proved");
+        Assert.True(waiting.Join(Patience), "it is waited for");
+        Assert.Same(connection, forgotten);
     }
 
     [Fact]
@@ -83,8 +119,7 @@ public sealed class LenderShortageTests
     /// <summary>One that has taken a mount before: what that loads takes descriptors, too.</summary>
     private static FileLender Start(TempDirectory directory)
     {
-        FileLenderOptions options = new() { Path = directory["socket"], NodeId = Guid.NewGuid(), Find = _ => null, SecretOf = _ => null, MayRead = (_, _, _) => false };
-        FileLender lender = FileLender.Start(options, TimeProvider.System, NullLogger.Instance);
+        FileLender lender = FileLender.Start(Options(directory), TimeProvider.System, NullLogger.Instance);
         using (Socket first = Unconnected())
         {
             Connect(first, directory);
@@ -94,6 +129,9 @@ public sealed class LenderShortageTests
         LendingWorld.Eventually("it waits for the next", () => lender.Connections == 0);
         return lender;
     }
+
+    private static FileLenderOptions Options(TempDirectory directory)
+        => new() { Path = directory["socket"], NodeId = Guid.NewGuid(), Find = _ => null, SecretOf = _ => null, MayRead = (_, _, _) => false };
 
     /// <summary>Made before descriptors lack, connected when they do.</summary>
     private static Socket Unconnected() => new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified) { ReceiveTimeout = (int)Patience.TotalMilliseconds };
