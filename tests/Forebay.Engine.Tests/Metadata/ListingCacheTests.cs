@@ -152,6 +152,23 @@ public sealed class ListingCacheTests : IDisposable
         Assert.Equal(2, _store.Lists);
     }
 
+    /// <summary>Who has read a new object must not be shown the listing without it, whatever else is known by then.</summary>
+    [Fact]
+    public async Task AnObjectThatOnlyTheOlderOfTwoListingsDoesNotShowDropsIt()
+    {
+        var whole = new ListQuery("d/", null, null, 1_000);
+        _store.Put(ScriptedStore.MakeStat("d/new-x/a"));
+        await ListAsync(whole);
+        _time.Advance(6);
+        _store.Put(ScriptedStore.MakeStat("d/new"));
+        Assert.NotNull((await _cache.ResolveAsync("d/new", NameDetail.Listed, null, _deadline.Token)).Object);
+        Assert.Single((await ListAsync(whole)).Entries);
+
+        await _cache.GetAsync("d/new", requireHeaders: true, null, _deadline.Token);
+
+        Assert.Equal(["d/new", "d/new-x/a"], (await ListAsync(whole)).Entries.Select(entry => entry.Name));
+    }
+
     [Fact]
     public async Task ConcurrentUseLeavesTheBoundsAndSumsWhole()
     {

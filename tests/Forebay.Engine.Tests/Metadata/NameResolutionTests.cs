@@ -187,6 +187,68 @@ public sealed class NameResolutionTests
     }
 
     [Fact]
+    public async Task ADirectoryThatIsGoneIsNotBelievedAgainBecauseAnOlderListingShowsIt()
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern("d/made/below", 7);
+        world.Memory.PutPattern("d/other/below", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        Assert.True((await files.ResolveAsync("d/made", NameDetail.Listed, null, world.Deadline)).IsDirectory);
+        world.Memory.Delete("d/made/below");
+        await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.False((await files.ResolveAsync("d/made", NameDetail.Listed, null, world.Deadline)).Exists);
+    }
+
+    /// <summary>The listing was asked for first and answered last: what lies below the name may have come since.</summary>
+    [Fact]
+    public async Task ThatANameIsNothingIsBelievedNoLongerThanThatNothingLiesBelowIt()
+    {
+        var time = new ManualTimeProvider();
+        await using NodeWorld world = new(time);
+        world.Memory.PutPattern("d/file", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        TaskCompletionSource late = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.On(UnderStoreCall.List, 1, Fault.StallUntil(late.Task));
+        Task<DirectoryPage> listing = files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline).AsTask();
+        NodeWorld.Await(() => world.Plan.Calls(UnderStoreCall.List) == 1, "the listing is asked for");
+        time.Advance(TimeSpan.FromSeconds(3));
+        await Assert.ThrowsAsync<ForebayException>(() => world.Data.StatAsync("d/name", null, world.Deadline).AsTask());
+        late.SetResult();
+        await listing;
+
+        Assert.True(files.TryResolve("d/name", NameDetail.Listed, out ResolvedName none) && !none.Exists);
+        Assert.InRange(none.FreshFor, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
+        world.Memory.PutPattern("d/name/below", 7);
+        time.Advance(TimeSpan.FromSeconds(3));
+        Assert.True((await files.ResolveAsync("d/name", NameDetail.Listed, null, world.Deadline)).IsDirectory);
+    }
+
+    /// <summary>That nothing lies below the name is known from a listing that was asked for later, but that does not tell of the name itself.</summary>
+    [Fact]
+    public async Task AFileIsNotGoneBecauseAListingThatWasAskedForBeforeItWasSeenDoesNotShowIt()
+    {
+        await using NodeWorld world = new(new ManualTimeProvider());
+        world.Memory.PutPattern("d/sub/below", 7);
+        world.Memory.PutPattern("d/name", 7);
+        IFileMountPoint files = world.Node.FindFiles("data")!;
+        TaskCompletionSource late = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.On(UnderStoreCall.List, 1, Fault.StallUntil(late.Task));
+        Task<DirectoryPage> listing = files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline).AsTask();
+        NodeWorld.Await(() => world.Plan.Calls(UnderStoreCall.List) == 1, "the listing is asked for");
+        await world.Data.StatAsync("d/name", null, world.Deadline);
+        await files.ListDirectoryAsync("d/name/", null, 1_000, null, world.Deadline);
+        world.Memory.Delete("d/name");
+        late.SetResult();
+        Assert.Equal(["d/sub/"], (await listing).Entries.Select(entry => entry.Name));
+
+        Assert.True(files.TryResolve("d/name", NameDetail.Listed, out ResolvedName file));
+        Assert.Equal(7, file.Object?.Length);
+    }
+
+    [Fact]
     public async Task ADirectoryBehindManyNamesThatBeginLikeItIsFound()
     {
         await using NodeWorld world = new();
