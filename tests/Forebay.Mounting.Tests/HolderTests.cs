@@ -3,6 +3,7 @@ using Forebay.Fuse;
 using Forebay.Mounting.Holding;
 using Forebay.Mounting.Messages;
 using Forebay.Mounting.Options;
+using Forebay.Mounting.Processes;
 using Forebay.Mounting.Registry;
 using Microsoft.Win32.SafeHandles;
 
@@ -42,6 +43,7 @@ public sealed class HolderTests : IDisposable
 
     public void Dispose()
     {
+        _clock.GoOn();
         _worker.Dispose();
         _holdersEnd.Dispose();
         _directory.Dispose();
@@ -138,8 +140,11 @@ public sealed class HolderTests : IDisposable
         Task<int> holder = Adopt();
         await ReadAsync(MessageKind.Ask);
         using Socket socket = new(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
-        UnixDomainSocketEndPoint place = new(new MountRegistry(_directory["run"]).FileOf(MountRegistry.IdOf("/mnt/held"), "holder"));
+        UnixDomainSocketEndPoint place = new(HoldersPlace());
         long looks;
+
+        // What else it would come round for is an hour off: only the end of its pause is left.
+        _clock.PutBack(TimeSpan.FromHours(1));
         using (NoDescriptors.Begin())
         {
             Connect(socket, place);
@@ -161,6 +166,105 @@ public sealed class HolderTests : IDisposable
         _kernel.Gone = true;
         _worker.Dispose();
         await EndAsync(holder);
+    }
+
+    /// <summary>A new worker's end ends the upgrade, and with it the client, who has hung up in the same round.</summary>
+    [Fact]
+    public async Task AClientThatAWorkersEndHasAnsweredIsNotListenedToAnyMore()
+    {
+        Task<int> holder = Adopt();
+        await ReadAsync(MessageKind.Ask);
+        MessageSocket client = MessageSocket.Connect(HoldersPlace());
+        client.Send(new MessageWriter(MessageKind.Upgrade).Text(WorkerThatLetsGoOfItsHolder()));
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(_directory["begun"]), Patience), "no new worker");
+        Halt();
+        await File.WriteAllTextAsync(_directory["end"], "");
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(_directory["ended"]), Patience), "the new worker does not end");
+        client.Dispose();
+
+        _clock.GoOn();
+
+        using MessageSocket next = MessageSocket.Connect(HoldersPlace());
+        next.Send(new MessageWriter(MessageKind.Answered));
+        Assert.True(next.Wait(Patience), "the holder does not answer the next one");
+        using ReceivedMessage? answer = next.Receive();
+        Assert.Equal(MessageKind.Failed, answer!.Read().Kind);
+        _kernel.Gone = true;
+        _worker.Dispose();
+        Assert.Equal(MountExit.Success, await EndAsync(holder));
+        Assert.Contains("upgrade refused: the new worker ended", _log.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A worker's message has the holder listen at a new socket, in the same round in which somebody came to the old one.</summary>
+    [Fact]
+    public async Task NobodyIsTakenFromASocketThatAWorkersMessageHasReplaced()
+    {
+        Task<int> holder = Adopt();
+        await ReadAsync(MessageKind.Ask);
+        Halt();
+        using MessageSocket early = MessageSocket.Connect(HoldersPlace());
+        File.Delete(HoldersPlace());
+        _worker.Send(Serving());
+
+        _clock.GoOn();
+
+        Assert.True(early.Wait(Patience), "it is not told that nobody listens any more");
+        Assert.Null(early.Receive());
+        _kernel.Gone = true;
+        _worker.Dispose();
+        Assert.Equal(MountExit.Success, await EndAsync(holder));
+    }
+
+    private string HoldersPlace() => new MountRegistry(_directory["run"]).FileOf(MountRegistry.IdOf("/mnt/held"), "holder");
+
+    /// <summary>Has the holder handle a message and stop before it looks at its sockets again: what they get until it goes on is for one round.</summary>
+    private void Halt()
+    {
+        _clock.Halt();
+        _worker.Send(Serving());
+        long passed = 0;
+        Assert.True(SpinWait.SpinUntil(IsHandled, Patience), "the holder does not come round");
+
+        bool IsHandled()
+        {
+            long at = _clock.HaltedAt;
+            if (at == passed)
+            {
+                return false;
+            }
+
+            // A holder that is halted writes nothing.
+            if (_log.ToString().Contains(" serves ", StringComparison.Ordinal))
+            {
+                return true;
+            }
+
+            // It was on its way to its sockets.
+            passed = at;
+            _clock.LetPass(at);
+            return false;
+        }
+    }
+
+    private static MessageWriter Serving() => new MessageWriter(MessageKind.Serving).Blob([1]).Number(0);
+
+    /// <summary>A program that waits to be told to end, and tells when its socket is closed.</summary>
+    private string WorkerThatLetsGoOfItsHolder()
+    {
+        string path = _directory["worker"];
+        File.WriteAllText(
+            path,
+            $"""
+            #!/bin/sh
+            : > '{_directory["begun"]}'
+            turns=0
+            while [ ! -e '{_directory["end"]}' ] && [ $turns -lt 3000 ]; do turns=$((turns + 1)); sleep 0.01; done
+            exec {ProcessSpawner.SocketDescriptor}<&-
+            : > '{_directory["ended"]}'
+
+            """);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
     }
 
     /// <summary>Asynchronously it would take a descriptor of its own.</summary>
@@ -211,9 +315,26 @@ public sealed class HolderTests : IDisposable
     /// <summary>The holder looks at its clock whenever its loop comes round.</summary>
     private sealed class CountingClock(TimeProvider inner) : TimeProvider
     {
+        private volatile bool _halts;
+        private long _haltedAt;
+        private long _passed;
         private long _looks;
+        private long _back;
 
         public long Looks => Interlocked.Read(ref _looks);
+
+        /// <summary>Which look the holder waits in, if it was halted and has come to one; the one that was let pass last, or 0, while it is on its way.</summary>
+        public long HaltedAt => Interlocked.Read(ref _haltedAt);
+
+        public void Halt() => _halts = true;
+
+        /// <summary>It goes on to its next look.</summary>
+        public void LetPass(long look) => Interlocked.Exchange(ref _passed, look);
+
+        public void GoOn() => _halts = false;
+
+        /// <summary>Moments that were laid down before come that much later.</summary>
+        public void PutBack(TimeSpan time) => Interlocked.Add(ref _back, (long)(time.TotalSeconds * TimestampFrequency));
 
         public override long TimestampFrequency => inner.TimestampFrequency;
 
@@ -221,8 +342,14 @@ public sealed class HolderTests : IDisposable
 
         public override long GetTimestamp()
         {
-            Interlocked.Increment(ref _looks);
-            return inner.GetTimestamp();
+            long look = Interlocked.Increment(ref _looks);
+            if (_halts)
+            {
+                Interlocked.Exchange(ref _haltedAt, look);
+                SpinWait.SpinUntil(() => !_halts || Interlocked.Read(ref _passed) == look);
+            }
+
+            return inner.GetTimestamp() - Interlocked.Read(ref _back);
         }
     }
 
