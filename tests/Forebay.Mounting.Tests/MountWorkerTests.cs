@@ -47,11 +47,20 @@ public sealed class MountWorkerTests : IDisposable
         _holder.Send(new MessageWriter(MessageKind.Failed).Number(1).Text("told"));
         _holder.Send(new MessageWriter(MessageKind.Ask));
         await ExpectAsync(MessageKind.Alive);
-        byte[] line = new byte[200];
-        int count = await reader.ReadAsync(line).AsTask().WaitAsync(Patience);
-        Assert.Equal("(1 lines were left out here) forebay: told\n", Encoding.UTF8.GetString(line, 0, count));
+        Assert.Equal("(1 lines were left out here) forebay: told\n", await ReadSomeAsync(reader));
+        _holder.Send(new MessageWriter(MessageKind.Failed).Number(1).Text("told again"));
+        _holder.Send(new MessageWriter(MessageKind.Ask));
+        await ExpectAsync(MessageKind.Alive);
+        Assert.Equal("forebay: told again\n", await ReadSomeAsync(reader));
         _holder.Send(new MessageWriter(MessageKind.Drain));
         Assert.Equal(MountExit.Success, await worker.WaitAsync(Patience));
+    }
+
+    private static async Task<string> ReadSomeAsync(AnonymousPipeClientStream reader)
+    {
+        byte[] some = new byte[200];
+        int count = await reader.ReadAsync(some).AsTask().WaitAsync(Patience);
+        return Encoding.UTF8.GetString(some, 0, count);
     }
 
     private Task<int> Start()
