@@ -8,18 +8,19 @@ namespace Forebay.FileSystem.Tests;
 /// <summary>Listings that show what only the headers of files tell.</summary>
 public sealed class ListedHeadersTests
 {
-    [Fact]
-    public async Task HeadersThatAreKnownAreLookedUpOnceAheadAndOnceToBeShown()
+    [Theory]
+    [InlineData(900, 1)]
+    [InlineData(1_100, 2)]
+    public async Task HeadersThatAreKnownAreLookedUpOnceAheadAndOnceToBeShown(int count, int pages)
     {
-        const int Files = 900;
         await using var world = new FileSystemWorld(withKernel: false);
-        for (int i = 0; i < Files; i++)
+        for (int i = 0; i < count; i++)
         {
-            world.Memory.Put($"dir/{i:000}", "x", new ObjectHeaders { UserMetadata = new Dictionary<string, string> { ["mode"] = "33184" } });
+            world.Memory.Put($"dir/{i:0000}", "x", new ObjectHeaders { UserMetadata = new Dictionary<string, string> { ["mode"] = "33184" } });
         }
 
         CountingMount mount = new(world.Mount);
-        using InodeRegion region = InodeRegion.Allocate(2 * Files);
+        using InodeRegion region = InodeRegion.Allocate(2 * count);
         using MountedFileSystem files = new(mount, new FileSystemOptions(), region, NullLogger.Instance, TimeProvider.System, lenders: null);
         using FakeKernel kernel = new(files, passthrough: false);
         ulong directory = kernel.Walk("dir").NodeId;
@@ -31,6 +32,8 @@ public sealed class ListedHeadersTests
 
         Assert.All(again.Where(entry => entry.Name[0] != '.'), entry => Assert.Equal(FuseMode.File | 0x1A0, entry.Plus.Attr.Mode));
         Assert.Equal(asked, world.Memory.Requests);
-        Assert.Equal(2 * Files, mount.Resolves - before);
+
+        // One may be looked up again where a page ends.
+        Assert.InRange(mount.Resolves - before, 2 * count, (2 * count) + pages - 1);
     }
 }
