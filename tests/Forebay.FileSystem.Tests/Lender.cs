@@ -22,6 +22,9 @@ internal sealed class Lender : IWholeFileSource, IFileReference, IDisposable
 
     internal int Out => Volatile.Read(ref _out);
 
+    /// <summary>For a file that was read: a read ends just after it was answered, and what was lent goes with the last one.</summary>
+    internal Task HasAllBackAsync() => Eventually.TrueAsync("all that was lent is given back", () => Out == 0);
+
     internal void Lend(ObjectStat stat)
     {
         byte[] bytes = new byte[stat.Length];

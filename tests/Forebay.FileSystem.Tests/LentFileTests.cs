@@ -47,7 +47,7 @@ public sealed class LentFileTests
         Assert.Equal(0, world.Memory.BytesRead);
         Assert.Equal(1, world.FileSystem.GetStatus().HotReads);
         world.Kernel.Release(a, opened.Handle);
-        Assert.Equal(0, lender.Out);
+        await lender.HasAllBackAsync();
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class LentFileTests
         Assert.Equal((1, 1), (lender.Asked, lender.Out));
         Assert.Equal(0, world.Memory.BytesRead);
         world.Kernel.Release(a, opened.Handle);
-        Assert.Equal(0, lender.Out);
+        await lender.HasAllBackAsync();
     }
 
     [Theory]
@@ -125,7 +125,7 @@ public sealed class LentFileTests
         Assert.Equal(100_000, read.Length);
         world.AssertContent("a", 200_000, read);
         world.Kernel.Release(a, opened.Handle);
-        Assert.Equal(0, lender.Out);
+        await lender.HasAllBackAsync();
     }
 
     [Fact]
@@ -143,7 +143,7 @@ public sealed class LentFileTests
         Assert.Equal((1, 100_000), (lender.Asked, read.Length));
         world.AssertContent("a", 0, read);
         world.Kernel.Release(a, opened.Handle);
-        Assert.Equal(0, lender.Out);
+        await lender.HasAllBackAsync();
     }
 
     [Fact]
