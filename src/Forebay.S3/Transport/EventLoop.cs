@@ -96,7 +96,7 @@ internal sealed unsafe class EventLoop : IDisposable
         }
     }
 
-    /// <summary>Lets a connection go on reading after the others had their turn; only on the loop's own thread.</summary>
+    /// <summary>Lets a connection go on after the others had their turn; only on the loop's own thread.</summary>
     internal void Post(SocketConnection connection) => _posted.Add(connection);
 
     /// <summary>Ends the thread and aborts the connections that are left.</summary>

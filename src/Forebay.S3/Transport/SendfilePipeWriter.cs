@@ -11,7 +11,8 @@ namespace Forebay.S3.Transport;
 
 /// <summary>
 /// The output of a connection that sends straight on the socket: buffered bytes first, then the announced piece of a file by
-/// <c>sendfile(2)</c>. A flush ends when the kernel has taken everything, so back-pressure is the socket's own send buffer. On the thread of an event loop only what cannot wait is sent; the rest goes to the pool.
+/// <c>sendfile(2)</c>. A flush ends when the kernel has taken everything, so back-pressure is the socket's own send buffer. On the thread of an event loop only what lies in memory is sent, in turns
+/// with the loop's other connections; what may wait for a disk goes to the pool.
 /// <list type="bullet">
 /// <item>Thread-safety: one writer at a time, as for any <see cref="PipeWriter"/>; <see cref="OnHeartbeat"/> comes from Kestrel's timer and
 /// <see cref="OnWritable"/> from the event loop beside it. Whoever takes <c>Waiting</c> out of <c>_writability</c> ends the wait.</item>
@@ -21,11 +22,8 @@ namespace Forebay.S3.Transport;
 /// </summary>
 internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueTaskSource
 {
-    /// <summary>
-    /// Longest piece of a file that is sent on the thread of an event loop, and only when all of it is in memory: longer ones would
-    /// hold up the loop's other connections, and a hop to the pool costs them little.
-    /// </summary>
-    internal const int MaxInlineFileBytes = 256 << 10;
+    /// <summary>Bytes of files after which the loop's other connections have their turn, if this one is served on the loop's thread.</summary>
+    internal const int TurnBytes = 1 << 20;
 
     /// <summary>Most bytes of one call: more at a time are slower, by a seventh with eight connections (docs/BENCHMARKS.md, P3).</summary>
     private const int MaxSendfileBytes = 1 << 20;
@@ -55,17 +53,18 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
     private ManualResetValueTaskSourceCore<bool> _wait;
     private CancellationTokenRegistration _registration;
     private int _writability;
+    private int _turnBytes;
 
     internal SendfilePipeWriter(SocketConnection connection)
     {
         _connection = connection;
-        _wait.RunContinuationsAsynchronously = true;
     }
 
     private enum SendStatus
     {
         Done,
         WouldBlock,
+        NeedsTurn,
         NeedsPool,
         Failed,
     }
@@ -152,8 +151,8 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
         }
 
         SendStatus status = _closed ? SendStatus.Failed : TrySend();
-        return status is SendStatus.WouldBlock or SendStatus.NeedsPool
-            ? FlushSlowAsync(cancellationToken)
+        return status is SendStatus.WouldBlock or SendStatus.NeedsTurn or SendStatus.NeedsPool
+            ? FlushSlowAsync(status, cancellationToken)
             : new ValueTask<FlushResult>(EndFlush(status));
     }
 
@@ -187,14 +186,18 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
         }
     }
 
-    /// <summary>The socket may take bytes again, or is closed.</summary>
+    /// <summary>The socket may take bytes again, or it is this connection's turn, or it is closed. On the loop's thread a flush that waits goes on there.</summary>
     internal void OnWritable()
     {
         if (Interlocked.Exchange(ref _writability, Writable) == Waiting)
         {
+            _wait.RunContinuationsAsynchronously = !(_connection.RunsInline && _connection.IsOnItsLoop);
             _wait.SetResult(true);
         }
     }
+
+    /// <summary>The loop has come to this connection, after the others.</summary>
+    internal void BeginTurn() => _turnBytes = 0;
 
     /// <inheritdoc/>
     void IValueTaskSource.GetResult(short token)
@@ -253,18 +256,29 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
 
     private SendStatus TrySendFile()
     {
-        if (LoopThread.IsCurrent && (_fileAdvanced > MaxInlineFileBytes || !Native.IsResident(_file!, _fileOffset, _fileAdvanced)))
-        {
-            return SendStatus.NeedsPool;
-        }
-
+        bool isOnLoop = LoopThread.IsCurrent;
         while (_fileAdvanced > 0)
         {
+            int most = Math.Min(_fileAdvanced, MaxSendfileBytes);
+            if (isOnLoop)
+            {
+                if (!_connection.IsOnItsLoop || !Native.IsResident(_file!, _fileOffset, most))
+                {
+                    return SendStatus.NeedsPool;
+                }
+
+                if (_turnBytes >= TurnBytes)
+                {
+                    return SendStatus.NeedsTurn;
+                }
+            }
+
             long offset = _fileOffset;
-            nint sent = Native.SendFile(_connection.Handle, _file!, ref offset, Math.Min(_fileAdvanced, MaxSendfileBytes));
+            nint sent = Native.SendFile(_connection.Handle, _file!, ref offset, most);
             if (sent > 0)
             {
                 FileBytesSent((int)sent);
+                _turnBytes += isOnLoop ? (int)sent : 0;
                 continue;
             }
 
@@ -291,36 +305,47 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
         return SendStatus.Done;
     }
 
-    /// <summary>The rest of a flush that has to wait: for the client to take bytes, or for the disk to give them.</summary>
+    /// <summary>The rest of a flush that has to wait: for the client to take bytes, for its turn, or for the disk.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<FlushResult> FlushSlowAsync(CancellationToken cancellationToken)
+    private async ValueTask<FlushResult> FlushSlowAsync(SendStatus status, CancellationToken cancellationToken)
     {
         _isFlushing = true;
         Watch();
-        await LoopThread.LeaveAsync();
-        while (true)
+        while (status is not (SendStatus.Done or SendStatus.Failed))
         {
-            Interlocked.Exchange(ref _writability, Full);
-            SendStatus status = _closed ? SendStatus.Failed : TrySend();
-            if (status != SendStatus.WouldBlock)
+            if (status == SendStatus.NeedsPool)
             {
-                return EndFlush(status);
+                await LoopThread.LeaveAsync();
+            }
+            else
+            {
+                if (status == SendStatus.NeedsTurn)
+                {
+                    Interlocked.Exchange(ref _writability, Full);
+                    _connection.PostWrite();
+                }
+
+                try
+                {
+                    await WaitAsync(cancellationToken);
+                }
+                catch (OperationCanceledException)
+                {
+                    // An unknown part of the message has left: nothing may follow it on this connection.
+                    EndFlush(SendStatus.Failed);
+                    throw;
+                }
             }
 
-            try
-            {
-                await WaitAsync(cancellationToken);
-            }
-            catch (OperationCanceledException)
-            {
-                // An unknown part of the message has left: nothing may follow it on this connection.
-                EndFlush(SendStatus.Failed);
-                throw;
-            }
+            // Before it is tried: what the loop tells from here on is news.
+            Interlocked.Exchange(ref _writability, Full);
+            status = _closed ? SendStatus.Failed : TrySend();
         }
+
+        return EndFlush(status);
     }
 
-    /// <summary>Waits until the socket may take bytes again.</summary>
+    /// <summary>Waits until the loop tells that the socket may take bytes again, or that it is this connection's turn.</summary>
     private ValueTask WaitAsync(CancellationToken cancellationToken)
     {
         _wait.Reset();
@@ -342,6 +367,7 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
     {
         if (Interlocked.CompareExchange(ref _writability, Writable, Waiting) == Waiting)
         {
+            _wait.RunContinuationsAsynchronously = true;
             _wait.SetException(new OperationCanceledException(cancellationToken));
         }
     }

@@ -24,6 +24,8 @@ internal sealed class SocketConnection : DefaultConnectionContext, IDuplexPipe, 
     private readonly SendfilePipeWriter _output;
     private int _isAborted;
     private int _isPeerGone;
+    private bool _isReadPosted;
+    private bool _isWritePosted;
 
     /// <summary>Takes the socket over and begins to watch it.</summary>
     /// <exception cref="IOException">The loop cannot watch it; the socket stays the caller's.</exception>
@@ -58,7 +60,7 @@ internal sealed class SocketConnection : DefaultConnectionContext, IDuplexPipe, 
     /// <summary>What the loop knows it by.</summary>
     internal ulong Tag { get; set; }
 
-    /// <summary>True when the reader may go on where it was told that bytes came.</summary>
+    /// <summary>True on the thread of this connection's loop.</summary>
     internal bool IsOnItsLoop => _loop.IsCurrent;
 
     /// <summary>Why the connection was aborted; null while it is not.</summary>
@@ -98,6 +100,7 @@ internal sealed class SocketConnection : DefaultConnectionContext, IDuplexPipe, 
     /// <summary>What the kernel says of the socket; on the loop's thread.</summary>
     internal void OnEvents(uint events)
     {
+        _output.BeginTurn();
         bool isPeerGone = (events & (Native.EPOLLRDHUP | Native.EPOLLHUP | Native.EPOLLERR)) != 0;
         if (isPeerGone || (events & Native.EPOLLIN) != 0)
         {
@@ -115,11 +118,36 @@ internal sealed class SocketConnection : DefaultConnectionContext, IDuplexPipe, 
         }
     }
 
-    /// <summary>The turn that <see cref="PostRead"/> asked for.</summary>
-    internal void OnPosted() => _input.OnReadable(isPeerGone: false);
+    /// <summary>The turn that <see cref="PostRead"/> or <see cref="PostWrite"/> asked for.</summary>
+    internal void OnPosted()
+    {
+        _output.BeginTurn();
+        if (_isReadPosted)
+        {
+            _isReadPosted = false;
+            _input.OnReadable(isPeerGone: false);
+        }
+
+        if (_isWritePosted)
+        {
+            _isWritePosted = false;
+            _output.OnWritable();
+        }
+    }
 
     /// <summary>Lets the others have a turn before the reader goes on; on the loop's thread.</summary>
-    internal void PostRead() => _loop.Post(this);
+    internal void PostRead()
+    {
+        _isReadPosted = true;
+        _loop.Post(this);
+    }
+
+    /// <summary>Lets the others have a turn before the writer goes on; on the loop's thread.</summary>
+    internal void PostWrite()
+    {
+        _isWritePosted = true;
+        _loop.Post(this);
+    }
 
     private void TellClosed()
     {
