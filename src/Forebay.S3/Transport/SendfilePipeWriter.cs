@@ -278,7 +278,11 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
             if (sent > 0)
             {
                 FileBytesSent((int)sent);
-                _turnBytes += isOnLoop ? (int)sent : 0;
+                if (isOnLoop)
+                {
+                    _turnBytes += (int)sent;
+                }
+
                 continue;
             }
 
