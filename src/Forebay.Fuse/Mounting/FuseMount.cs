@@ -19,6 +19,8 @@ public static class FuseMount
     /// <summary>Whoever looks the directory up (another unmount, <c>df</c>) has it in use for a moment, and so has a program that is ending.</summary>
     private static readonly TimeSpan BusyPatience = TimeSpan.FromMilliseconds(500);
 
+    private static readonly TimeSpan BusyPause = TimeSpan.FromMilliseconds(10);
+
     /// <summary>Mounts as root or as an ordinary user, whichever this process is.</summary>
     /// <returns>The device to serve the mount from, owned by the caller. The kernel's INIT waits in it.</returns>
     /// <exception cref="ForebayException">As <see cref="Attach"/> and <see cref="AttachAsUser"/>.</exception>
@@ -81,11 +83,29 @@ public static class FuseMount
     /// <exception cref="ForebayException"><see cref="ErrorKind.NotFound"/>: nothing is mounted there; <see cref="ErrorKind.Unavailable"/>: in use; <see cref="ErrorKind.AccessDenied"/>: no permission.</exception>
     public static void Unmount(string directory, FuseUnmountMode mode)
     {
+        using ManualResetEventSlim never = new();
+        Unmount(directory, mode, time => never.Wait(time));
+    }
+
+    /// <summary>As above, for whoever knows another way to wait.</summary>
+    /// <param name="directory">Where.</param>
+    /// <param name="mode">How.</param>
+    /// <param name="wait">Called between two tries with the time that is to pass.</param>
+    internal static void Unmount(string directory, FuseUnmountMode mode, Action<TimeSpan> wait)
+    {
         ArgumentNullException.ThrowIfNull(directory);
         string path = Resolve(directory);
-        if (!SpinWait.SpinUntil(() => TryUnmount(path, mode), BusyPatience))
+
+        // Who is not content with the plain way does not wait for others either.
+        TimeSpan left = mode == FuseUnmountMode.Plain ? BusyPatience : TimeSpan.Zero;
+        for (; !TryUnmount(path, mode); left -= BusyPause)
         {
-            throw new ForebayException(ErrorKind.Unavailable, $"{path} is in use: close the files and shells in it (fuser -vm {path} shows them), or unmount lazily.");
+            if (left <= TimeSpan.Zero)
+            {
+                throw new ForebayException(ErrorKind.Unavailable, $"{path} is in use: close the files and shells in it (fuser -vm {path} shows them), or unmount lazily.");
+            }
+
+            wait(BusyPause);
         }
     }
 

@@ -54,8 +54,12 @@ internal static unsafe class Fusermount
         start.ArgumentList.Add("--");
         start.ArgumentList.Add(directory);
         (int exitCode, string message) = Run(start);
-        bool isBusy = exitCode != 0 && message.Contains("busy", StringComparison.OrdinalIgnoreCase);
-        return exitCode == 0 || isBusy ? !isBusy : throw new ForebayException(ErrorKind.AccessDenied, $"{directory} could not be unmounted: {message}");
+        if (exitCode != 0 && !message.Contains("busy", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ForebayException(ErrorKind.AccessDenied, $"{directory} could not be unmounted: {message}");
+        }
+
+        return exitCode == 0;
     }
 
     /// <summary>What the program says, as an error with its remedy.</summary>

@@ -225,13 +225,39 @@ public sealed class MountTests
     public async Task WhatIsInUseForAMomentOnlyIsUnmounted()
     {
         await using TestMount mount = await TestMount.StartAsync(new MemoryFileSystem());
-        using Process ending = Process.Start(new ProcessStartInfo("sh", ["-c", "echo; exec sleep 0.05"]) { UseShellExecute = false, WorkingDirectory = mount.Path, RedirectStandardOutput = true })!;
-        Assert.Equal("", await ending.StandardOutput.ReadLineAsync());
+        using Process ending = StartInside(mount);
+        int waits = 0;
 
-        FuseMount.Unmount(mount.Path, FuseUnmountMode.Plain);
+        FuseMount.Unmount(mount.Path, FuseUnmountMode.Plain, _ =>
+        {
+            waits++;
+            ending.StandardInput.Close();
+            ending.WaitForExit();
+        });
 
+        Assert.Equal(1, waits);
         Assert.Equal(FuseSessionEnd.Unmounted, await mount.Session.Completion.WaitAsync(Patience));
     }
+
+    [MountFact]
+    public async Task WhatStaysInUseIsWaitedForHalfASecondAndByNobodyWhoForcesIt()
+    {
+        await using TestMount mount = await TestMount.StartAsync(new MemoryFileSystem());
+        using Process staying = StartInside(mount);
+        TimeSpan waited = TimeSpan.Zero;
+
+        Assert.Equal(ErrorKind.Unavailable, Assert.Throws<ForebayException>(() => FuseMount.Unmount(mount.Path, FuseUnmountMode.Force, time => waited += time)).Kind);
+        Assert.Equal(TimeSpan.Zero, waited);
+        Assert.Equal(ErrorKind.Unavailable, Assert.Throws<ForebayException>(() => FuseMount.Unmount(mount.Path, FuseUnmountMode.Plain, time => waited += time)).Kind);
+        Assert.Equal(TimeSpan.FromMilliseconds(500), waited);
+
+        staying.StandardInput.Close();
+        await staying.WaitForExitAsync();
+    }
+
+    /// <summary>A program that has the directory in use until its input ends.</summary>
+    private static Process StartInside(TestMount mount)
+        => Process.Start(new ProcessStartInfo("cat") { UseShellExecute = false, WorkingDirectory = mount.Path, RedirectStandardInput = true })!;
 
     [MountFact]
     public async Task ABusyMountIsNotUnmountedButCanBeForced()
