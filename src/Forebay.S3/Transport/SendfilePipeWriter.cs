@@ -186,12 +186,13 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
         }
     }
 
-    /// <summary>The socket may take bytes again, or it is this connection's turn, or it is closed. On the loop's thread a flush that waits goes on there.</summary>
+    /// <summary>The socket may take bytes again, or it is this connection's turn, or it is closed.</summary>
     internal void OnWritable()
     {
         if (Interlocked.Exchange(ref _writability, Writable) == Waiting)
         {
-            _wait.RunContinuationsAsynchronously = !(_connection.RunsInline && _connection.IsOnItsLoop);
+            // In the middle of a file the loop itself goes on; what follows bytes that were copied may wait for a disk, so it goes on in the pool.
+            _wait.RunContinuationsAsynchronously = !(_fileAdvanced > 0 && _connection.RunsInline && _connection.IsOnItsLoop);
             _wait.SetResult(true);
         }
     }
@@ -257,20 +258,22 @@ internal sealed class SendfilePipeWriter : PipeWriter, ISendfileFeature, IValueT
     private SendStatus TrySendFile()
     {
         bool isOnLoop = LoopThread.IsCurrent;
+        if (isOnLoop && !_connection.IsOnItsLoop)
+        {
+            return SendStatus.NeedsPool;
+        }
+
         while (_fileAdvanced > 0)
         {
             int most = Math.Min(_fileAdvanced, MaxSendfileBytes);
-            if (isOnLoop)
+            if (isOnLoop && _turnBytes >= TurnBytes)
             {
-                if (!_connection.IsOnItsLoop || !Native.IsResident(_file!, _fileOffset, most))
-                {
-                    return SendStatus.NeedsPool;
-                }
+                return SendStatus.NeedsTurn;
+            }
 
-                if (_turnBytes >= TurnBytes)
-                {
-                    return SendStatus.NeedsTurn;
-                }
+            if (isOnLoop && !Native.IsResident(_file!, _fileOffset, most))
+            {
+                return SendStatus.NeedsPool;
             }
 
             long offset = _fileOffset;
