@@ -178,7 +178,7 @@ public sealed class HolderTests : IDisposable
         client.Send(new MessageWriter(MessageKind.Upgrade).Text(WorkerThatLetsGoOfItsHolder()));
         Assert.True(SpinWait.SpinUntil(() => File.Exists(_directory["begun"]), Patience), "no new worker");
         Halt();
-        await File.WriteAllTextAsync(_directory["end"], "");
+        await Task.Run(() => File.OpenHandle(_directory["end"], FileMode.Open, FileAccess.Write).Dispose()).WaitAsync(Patience);
         Assert.True(SpinWait.SpinUntil(() => File.Exists(_directory["ended"]), Patience), "the new worker does not end");
         client.Dispose();
 
@@ -256,9 +256,9 @@ public sealed class HolderTests : IDisposable
             path,
             $"""
             #!/bin/sh
+            mkfifo '{_directory["end"]}'
             : > '{_directory["begun"]}'
-            turns=0
-            while [ ! -e '{_directory["end"]}' ] && [ $turns -lt 3000 ]; do turns=$((turns + 1)); sleep 0.01; done
+            timeout 30 cat '{_directory["end"]}'
             exec {ProcessSpawner.SocketDescriptor}<&-
             : > '{_directory["ended"]}'
 

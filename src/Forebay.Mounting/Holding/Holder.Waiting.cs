@@ -16,7 +16,7 @@ internal sealed unsafe partial class Holder
         entries[5] = Entry(_listener is null || _acceptAt is not null ? -1 : _listener.Descriptor);
         entries[6] = Entry(_client?.Descriptor ?? -1);
         WorkerSlot?[] workers = [_current, _standby, _next];
-        (MessageSocket? launcher, MessageSocket? listener, MessageSocket? client) = (_launcher, _listener, _client);
+        (MessageSocket? listener, MessageSocket? client) = (_listener, _client);
         if (Native.Poll(entries, 7, (int)Math.Ceiling(timeout.TotalMilliseconds)) <= 0)
         {
             return;
@@ -28,12 +28,12 @@ internal sealed unsafe partial class Holder
             Unmount();
         }
 
-        // Below, what came earlier in this round may have ended what it is looked at for.
-        if (entries[1].Returned != 0 && ReferenceEquals(launcher, _launcher))
+        if (entries[1].Returned != 0)
         {
             HandleLauncher();
         }
 
+        // Below, what came earlier in this round may have ended what it is looked at for.
         for (int i = 0; i < workers.Length; i++)
         {
             bool still = workers[i] is { } worker && (ReferenceEquals(worker, _current) || ReferenceEquals(worker, _standby) || ReferenceEquals(worker, _next));
