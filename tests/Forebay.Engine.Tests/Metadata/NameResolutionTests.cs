@@ -210,10 +210,7 @@ public sealed class NameResolutionTests
         await using NodeWorld world = new(time);
         world.Memory.PutPattern("d/file", 7);
         IFileMountPoint files = world.Node.FindFiles("data")!;
-        TaskCompletionSource late = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        world.Plan.On(UnderStoreCall.List, 1, Fault.StallUntil(late.Task));
-        Task<DirectoryPage> listing = files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline).AsTask();
-        NodeWorld.Await(() => world.Plan.Calls(UnderStoreCall.List) == 1, "the listing is asked for");
+        (Task<DirectoryPage> listing, TaskCompletionSource late) = ListLate(world, files);
         time.Advance(TimeSpan.FromSeconds(3));
         await Assert.ThrowsAsync<ForebayException>(() => world.Data.StatAsync("d/name", null, world.Deadline).AsTask());
         late.SetResult();
@@ -234,10 +231,7 @@ public sealed class NameResolutionTests
         world.Memory.PutPattern("d/sub/below", 7);
         world.Memory.PutPattern("d/name", 7);
         IFileMountPoint files = world.Node.FindFiles("data")!;
-        TaskCompletionSource late = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        world.Plan.On(UnderStoreCall.List, 1, Fault.StallUntil(late.Task));
-        Task<DirectoryPage> listing = files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline).AsTask();
-        NodeWorld.Await(() => world.Plan.Calls(UnderStoreCall.List) == 1, "the listing is asked for");
+        (Task<DirectoryPage> listing, TaskCompletionSource late) = ListLate(world, files);
         await world.Data.StatAsync("d/name", null, world.Deadline);
         await files.ListDirectoryAsync("d/name/", null, 1_000, null, world.Deadline);
         world.Memory.Delete("d/name");
@@ -357,5 +351,15 @@ public sealed class NameResolutionTests
         await files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline);
         await files.ResolveAsync("d/file", NameDetail.Headers, null, world.Deadline);
         return files;
+    }
+
+    /// <summary>Has the first listing of d/ asked for; it is answered, by what is there then, when the second value is set.</summary>
+    private static (Task<DirectoryPage> Listing, TaskCompletionSource Late) ListLate(NodeWorld world, IFileMountPoint files)
+    {
+        TaskCompletionSource late = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Plan.On(UnderStoreCall.List, 1, Fault.StallUntil(late.Task));
+        Task<DirectoryPage> listing = files.ListDirectoryAsync("d/", null, 1_000, null, world.Deadline).AsTask();
+        NodeWorld.Await(() => world.Plan.Calls(UnderStoreCall.List) == 1, "the listing is asked for");
+        return (listing, late);
     }
 }
