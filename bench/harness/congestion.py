@@ -13,21 +13,20 @@ def current():
 def unpaced():
     """BBR paces loopback, which has no bottleneck: every program loses half of its speed, and in each run another half."""
     before = current()
-    if not before.startswith("bbr"):
-        yield
-        return
-    try:
-        write("cubic")
-    except OSError as error:
-        print(f"the congestion control stays {before} ({error.strerror}): throughputs over loopback will vary by a factor of two")
-        yield
-        return
+    is_changed = before.startswith("bbr") and write("cubic")
     try:
         yield
     finally:
-        write(before)
+        if is_changed:
+            write(before)
 
 
 def write(name):
-    with open(SETTING, "w") as file:
-        file.write(name)
+    """Whether it could be changed."""
+    try:
+        with open(SETTING, "w") as file:
+            file.write(name)
+        return True
+    except OSError as error:
+        print(f"the congestion control cannot be {name} ({error.strerror}): throughputs over loopback will vary by a factor of two")
+        return False

@@ -16,8 +16,8 @@ public static class MountEnvironment
     /// <summary>
     /// How the runtime is set, unless the environment says otherwise. Every start of such a process is somebody's wait: compiled code mapped twice, once to
     /// write and once to run, is a third of it; and measuring code before it is compiled well is most of the compiler's work in the first minute.
-    /// Threads of the pool ask for work before they sleep (46 hexadecimal times, as is the runtime's way): the kernel's reads come one by one, and waking a thread
-    /// for each is what they cost. A node's do not (docs/BENCHMARKS.md, P3 and M3).
+    /// Threads of the pool ask for work before they sleep (70 times, 46 hexadecimal, as the runtime has it): a mount whose threads do not fills slower
+    /// (docs/BENCHMARKS.md, P3). A node's do not.
     /// </summary>
     private static readonly (string Name, string Value)[] Runtime =
     [
