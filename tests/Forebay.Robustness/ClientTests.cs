@@ -84,7 +84,8 @@ public sealed class ClientTests(RadosGateway gateway, ITestOutputHelper output) 
         await AwsAsync(0, "s3api", "get-object", "--bucket", "data", "--key", "dir/a b+c.bin", "--range", "bytes=10-19", _directory["range"]);
         Assert.Equal(_objects["dir/a b+c.bin"][10..20], await File.ReadAllBytesAsync(_directory["range"]));
         Assert.Contains("404", await AwsAsync(1, "s3", "cp", "s3://data/missing", _directory["none"]), StringComparison.Ordinal);
-        Assert.Contains("NoSuchBucket", await AwsAsync(255, "s3", "ls", "s3://missing-bucket/"), StringComparison.Ordinal);
+        int refused = (await AwsAsync(0, "--version")).StartsWith("aws-cli/1.", StringComparison.Ordinal) ? 255 : 254;
+        Assert.Contains("NoSuchBucket", await AwsAsync(refused, "s3", "ls", "s3://missing-bucket/"), StringComparison.Ordinal);
 
         string url = (await AwsAsync(0, "s3", "presign", "s3://data/dir/sub/ünï-日本 🦀.bin")).Trim();
         using HttpClient http = new();
