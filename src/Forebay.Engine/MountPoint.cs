@@ -18,7 +18,7 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     private readonly StripedCounter _missBytes = new();
     private Action<string>? _forgottenWatchers;
 
-    internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time, KeptStats? kept)
+    internal MountPoint(MountPointOptions options, IUnderStore store, int owner, PageCache cache, FillTable fills, FillOptions fill, BufferPool buffers, PassThroughBuffers passThrough, TimeProvider time, KeptMetadata? kept)
     {
         Options = options;
         Owner = owner;

@@ -22,12 +22,12 @@ public sealed class Node : INode, IAsyncDisposable
     private readonly MountPoint[] _mountPoints;
     private readonly Dictionary<string, MountPoint> _byName;
     private readonly PassThroughBuffers _passThrough;
-    private readonly StatFile? _statFile;
+    private readonly MetadataFile? _metadataFile;
     private readonly FillTable _fills;
     private readonly LoadTable _loads;
     private readonly DateTimeOffset _startedAt;
 
-    private Node(NodeOptions options, PageCache cache, MountPoint[] mountPoints, FillTable fills, BufferPool fillBuffers, PassThroughBuffers passThrough, StatFile? statFile, TimeProvider time)
+    private Node(NodeOptions options, PageCache cache, MountPoint[] mountPoints, FillTable fills, BufferPool fillBuffers, PassThroughBuffers passThrough, MetadataFile? metadataFile, TimeProvider time)
     {
         _options = options;
         _cache = cache;
@@ -35,7 +35,7 @@ public sealed class Node : INode, IAsyncDisposable
         _byName = mountPoints.ToDictionary(mount => mount.Name, StringComparer.Ordinal);
         _fills = fills;
         _passThrough = passThrough;
-        _statFile = statFile;
+        _metadataFile = metadataFile;
         FillBuffers = fillBuffers;
         _loads = new LoadTable(time);
         _startedAt = time.GetUtcNow();
@@ -80,15 +80,16 @@ public sealed class Node : INode, IAsyncDisposable
         var fills = new FillTable();
         var buffers = new BufferPool(FillBufferBytes, options.Fill.MaxConcurrentRanges + options.Fill.MaxAheadObjects);
         var passThrough = new PassThroughBuffers(PassThroughBufferBytes, (int)Math.Clamp(options.MemoryLimitBytes / 8 / PassThroughBufferBytes, 8, 256), time);
-        StatFile? statFile = MakeStatFile(cache);
+        MetadataFile? metadataFile = MakeMetadataFile(cache);
         MountPoint[] mounts = [.. options.MountPoints.Select((mount, i) =>
         {
             MountPointOptions bounded = WithinMemory(mount, options);
-            KeptStats? kept = statFile?.For(IdentityOf(mount, stores[i].Id), bounded.MaxCachedStats, key => cache.MayHold(stores[i].Id, key));
+            KeptMetadata? kept = metadataFile?.For(
+                IdentityOf(mount, stores[i].Id), new KeptBounds(bounded.MaxCachedStats, bounded.MaxListingBytes), key => cache.MayHold(stores[i].Id, key));
             return new MountPoint(bounded, stores[i], i, cache, fills, options.Fill, buffers, passThrough, time, kept);
         })];
-        statFile?.Start();
-        return new Node(options, cache, mounts, fills, buffers, passThrough, statFile, time) { OpenFiles = files };
+        metadataFile?.Start();
+        return new Node(options, cache, mounts, fills, buffers, passThrough, metadataFile, time) { OpenFiles = files };
     }
 
     /// <summary>How the process's descriptors are shared out. Edges accept no more connections than it says.</summary>
@@ -117,7 +118,7 @@ public sealed class Node : INode, IAsyncDisposable
         MemoryLimitBytes = _options.MemoryLimitBytes,
         MountPoints = [.. _mountPoints.Select(StatusOf)],
         Tiers = [.. _cache.Tiers.Select(StatusOf)],
-        MetadataFault = _statFile?.Fault,
+        MetadataFault = _metadataFile?.Fault,
     };
 
     /// <inheritdoc/>
@@ -270,22 +271,22 @@ public sealed class Node : INode, IAsyncDisposable
         }
 
         // Before the tiers: it lies under the lock of one.
-        _statFile?.Dispose();
+        _metadataFile?.Dispose();
         _cache.Dispose();
         _passThrough.Dispose();
     }
 
     /// <summary>What outlives the process lies in the first directory that does; copies in others are older and go.</summary>
-    private static StatFile? MakeStatFile(PageCache cache)
+    private static MetadataFile? MakeMetadataFile(PageCache cache)
     {
         const int ShareOfQuota = 64;
         Tier[] lasting = [.. cache.Tiers.Where(tier => tier.Options.Medium != Medium.Mem)];
         foreach (Tier tier in lasting.Skip(1))
         {
-            StatFile.Remove(tier.MetadataPath);
+            MetadataFile.Remove(tier.MetadataPath);
         }
 
-        return lasting is [var first, ..] ? StatFile.At(first.MetadataPath, Math.Max(first.Options.QuotaBytes / ShareOfQuota, 1 << 20)) : null;
+        return lasting is [var first, ..] ? MetadataFile.At(first.MetadataPath, Math.Max(first.Options.QuotaBytes / ShareOfQuota, 1 << 20)) : null;
     }
 
     /// <summary>Names a mount point with its place and its rights: under any other, it must stat again before it serves what is cached.</summary>

@@ -158,11 +158,19 @@ public sealed class OutageTests
         byte[] content = new byte[300_000];
         new Random(1).NextBytes(content);
         await File.WriteAllBytesAsync(directory["share/cached"], content);
+        for (int i = 0; i < 5; i++)
+        {
+            await File.WriteAllBytesAsync(directory[$"share/more-{i}"], content[..i]);
+        }
+
+        IReadOnlyList<string> listed;
         NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"] }.MountDirectory("data", directory["share"], "metadata-ttl: 0");
         await using (NodeProcess before = await NodeProcess.StartAsync(settings))
         {
             using SignedClient warm = new(before.S3Address);
             Assert.True((await warm.GetAsync("data", "cached")).IsSuccess);
+            listed = await warm.ListAsync("data", pageSize: 2);
+            Assert.Equal(6, listed.Count);
             Directory.Move(directory["share"], directory["away"]);
             Assert.Equal(content, (await warm.GetAsync("data", "cached")).Body);
             AssertRefused(await warm.GetAsync("data", "uncached"));
@@ -173,6 +181,7 @@ public sealed class OutageTests
         using SignedClient client = new(node.S3Address);
         Assert.Equal(content, (await client.GetAsync("data", "cached")).Body);
         AssertRefused(await client.GetAsync("data", "uncached"));
+        Assert.Equal(listed, await client.ListAsync("data", pageSize: 3));
     }
 
     /// <summary>By SIGTERM, or by SIGKILL once what was served must be on the disk: 100 ms are promised.</summary>

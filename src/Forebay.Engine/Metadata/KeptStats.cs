@@ -6,13 +6,17 @@ namespace Forebay.Engine.Metadata;
 
 /// <summary>
 /// The stats of one mount point that outlive the process: what its own credentials were told. Changes are noted here and written in batches by the
-/// <see cref="StatFile"/>; look-ups see them at once. Never throws, never waits for a disk but in <see cref="Find"/>. Thread-safe.
+/// <see cref="MetadataFile"/>; look-ups see them at once. Never throws, never waits for a disk but in <see cref="Find"/>. Thread-safe.
 /// </summary>
 /// <remarks>
 /// Bounds: changes that wait take at most about <see cref="MostPendingBytes"/>. Beyond it everything is forgotten, for what is gone must not come back, and
 /// nothing more is kept before the file takes writes again. Lock: <c>_gate</c>, never held while a file is read or written.
 /// </remarks>
-internal sealed class KeptStats(StatFile file, string identity, int capacity, Func<string, bool> isCached)
+/// <param name="file">Where they are.</param>
+/// <param name="mount">Whose they are.</param>
+/// <param name="capacity">Most rows.</param>
+/// <param name="isCached">Tells whether bytes of a key may be cached: its stat then outlives others.</param>
+internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capacity, Func<string, bool> isCached)
 {
     internal const int MostPendingBytes = 4 << 20;
     private const int BytesPerChange = 128;
@@ -22,19 +26,13 @@ internal sealed class KeptStats(StatFile file, string identity, int capacity, Fu
     private Changes? _committing;
     private int _epoch = 1;
 
-    /// <summary>Names the mount point and its rights; rows of another identity are never read.</summary>
-    internal string Identity { get; } = identity;
-
     /// <summary>Most rows.</summary>
     internal int Capacity { get; } = capacity;
 
     /// <summary>Tells whether bytes of a key may be cached: its stat then outlives others.</summary>
     internal Func<string, bool> IsCached { get; } = isCached;
 
-    /// <summary>Number of the mount point in the file that is open; owned by <see cref="StatFile"/>.</summary>
-    internal long Number { get; set; }
-
-    /// <summary>Rows written since they were counted; owned by <see cref="StatFile"/>.</summary>
+    /// <summary>Rows written since they were counted; owned by <see cref="MetadataFile"/>.</summary>
     internal int PutsSinceCount { get; set; } = int.MaxValue / 2;
 
     /// <summary>The stat that was kept of a key, with headers; reads a row from the file, if need be.</summary>
@@ -54,7 +52,7 @@ internal sealed class KeptStats(StatFile file, string identity, int capacity, Fu
 
         if (!isPending)
         {
-            value = file.Find(this, Encoding.UTF8.GetBytes(key));
+            value = file.Find(mount, Encoding.UTF8.GetBytes(key));
         }
 
         mark = value is null ? 0 : MarkOf(epoch, value);

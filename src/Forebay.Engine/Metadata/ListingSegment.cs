@@ -28,6 +28,9 @@ internal sealed class ListingSegment(byte[] lower, byte[]? upper, PackedEntries 
     /// <summary>Bytes that count against the bound.</summary>
     public long Cost { get; } = entries.SizeBytes + lower.Length + (upper?.Length ?? 0) + Overhead;
 
+    /// <summary>Of the <see cref="KeptListings"/> that keep it; 0 for none. Owned by them.</summary>
+    internal int KeptEpoch { get; set; }
+
     internal ListingSpace? Space { get; set; }
 
     internal ListingSegment? Newer { get; set; }
@@ -36,4 +39,10 @@ internal sealed class ListingSegment(byte[] lower, byte[]? upper, PackedEntries 
 
     /// <summary>The same block seen through narrower bounds.</summary>
     public ListingSegment Narrow(byte[] lower, byte[]? upper) => new(lower, upper, Entries, AsOf, ExpiresAt);
+
+    /// <summary>True when the other one says the same of the same stretch.</summary>
+    public bool SaysTheSame(ListingSegment other)
+        => Lower.AsSpan().SequenceEqual(other.Lower)
+            && (Upper is null ? other.Upper is null : other.Upper is not null && Upper.AsSpan().SequenceEqual(other.Upper))
+            && Entries.IsSame(other.Entries);
 }

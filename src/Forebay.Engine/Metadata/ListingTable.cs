@@ -58,24 +58,48 @@ internal sealed class ListingTable(long maxBytes)
     /// <summary>
     /// Stores an answer; older ones give way where they overlap. An answer to an earlier question than one that is there is not stored.
     /// </summary>
-    public void Insert(string? delimiter, string prefix, ListingSegment segment)
+    /// <returns>True when it was stored.</returns>
+    public bool Insert(string? delimiter, string prefix, ListingSegment segment)
     {
         lock (_gate)
         {
             if (segment.Cost > maxBytes)
             {
-                return;
+                return false;
             }
 
             ListingSpace space = delimiter is null ? _flat : GetOrAddDelimited(delimiter, prefix);
             if (!TryPlace(space, segment))
             {
-                return;
+                return false;
             }
 
             while (_bytes > maxBytes && _oldest is { } victim && !ReferenceEquals(victim, segment))
             {
                 Drop(victim);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Takes over what another table knows and this one does not, as far as there is room.</summary>
+    /// <param name="older">What it says is older than anything here. No other thread uses it.</param>
+    /// <param name="asOf">For what is taken over; before that of anything here.</param>
+    /// <param name="expiresAt">For what is taken over.</param>
+    public void FillFrom(ListingTable older, MetadataMoment asOf, long expiresAt)
+    {
+        lock (_gate)
+        {
+            FillFrom(older._flat, _flat, asOf, expiresAt);
+            foreach ((string delimiter, Dictionary<string, ListingSpace> spaces) in older._delimited)
+            {
+                foreach ((string prefix, ListingSpace space) in spaces)
+                {
+                    ListingSpace target = GetOrAddDelimited(delimiter, prefix);
+                    FillFrom(space, target, asOf, expiresAt);
+                    RemoveIfEmpty(target);
+                }
             }
         }
     }
@@ -209,6 +233,19 @@ internal sealed class ListingTable(long maxBytes)
         return sum;
     }
 
+    private void FillFrom(ListingSpace older, ListingSpace space, MetadataMoment asOf, long expiresAt)
+    {
+        foreach (ListingSegment segment in older.Segments)
+        {
+            // Not where it overlaps what is known: that is newer.
+            var taken = new ListingSegment(segment.Lower, segment.Upper, segment.Entries, asOf, expiresAt);
+            if (_bytes + taken.Cost <= maxBytes)
+            {
+                TryPlace(space, taken);
+            }
+        }
+    }
+
     private static byte[] NameIn(ListingSpace space, string key)
     {
         int at = key.IndexOf(space.Delimiter!, space.Prefix.Length, StringComparison.Ordinal);
@@ -225,6 +262,11 @@ internal sealed class ListingTable(long maxBytes)
                 RemoveIfEmpty(space);
                 return false;
             }
+        }
+
+        if (count == 1 && space.Segments[start].SaysTheSame(segment))
+        {
+            segment.KeptEpoch = space.Segments[start].KeptEpoch;
         }
 
         var replacements = new List<ListingSegment>(3);

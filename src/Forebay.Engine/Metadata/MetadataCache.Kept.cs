@@ -11,6 +11,14 @@ internal sealed partial class MetadataCache
     /// <summary>Mark of something that was kept and is not the answer's: equal to no mark.</summary>
     private const long Superseded = -1;
 
+    private const int MostReplays = 3;
+
+    /// <summary>Time between tries to recall listings.</summary>
+    private static readonly TimeSpan RecallPause = TimeSpan.FromSeconds(10);
+
+    private Task? _recall;
+    private long _recallAgainAt;
+
     /// <summary>
     /// What may stand in for an answer that a read was to bring: the under-store cannot be reached. Null when the mount point does not serve stale
     /// or nothing is known.
@@ -22,7 +30,8 @@ internal sealed partial class MetadataCache
     }
 
     /// <summary>Completes when what was refreshed or learned until now has reached the disk or could not.</summary>
-    public Task WrittenAsync(CancellationToken cancellationToken) => _kept?.WrittenAsync().WaitAsync(cancellationToken) ?? Task.CompletedTask;
+    public Task WrittenAsync(CancellationToken cancellationToken)
+        => _kept is null || _keptListings is null ? Task.CompletedTask : Task.WhenAll(_kept.WrittenAsync(), _keptListings.WrittenAsync()).WaitAsync(cancellationToken);
 
     /// <summary>
     /// Takes a kept stat into the table. What the table knows of the key is newer, whatever it is; only headers may be missing there, and are
@@ -60,6 +69,66 @@ internal sealed partial class MetadataCache
         }
     }
 
+    /// <summary>
+    /// Takes the listings that a process before this one kept into the table, once: as expired, and older than any answer. What cannot be read at the moment is
+    /// tried again later.
+    /// </summary>
+    private async ValueTask RecallListingsAsync(CancellationToken cancellationToken)
+    {
+        if (_keptListings is null)
+        {
+            return;
+        }
+
+        Task recall;
+        lock (_gate)
+        {
+            if (_recall is null || (_recall.IsCompleted && _time.GetTimestamp() >= _recallAgainAt))
+            {
+                _recallAgainAt = Never;
+                _recall = Task.Run(RecallListings, CancellationToken.None);
+            }
+
+            recall = _recall;
+        }
+
+        await recall.WaitAsync(cancellationToken);
+    }
+
+    private void RecallListings()
+    {
+        for (int replay = 0; replay < MostReplays; replay++)
+        {
+            long drops = _keptListings!.Drops;
+            if (_keptListings.Replay() is not { } kept)
+            {
+                break;
+            }
+
+            lock (_gate)
+            {
+                // What was dropped meanwhile may be in the copy that was read.
+                if (_keptListings.Drops == drops)
+                {
+                    _listings.FillFrom(kept, new MetadataMoment(_allRefreshedAt, 0), Expired);
+                    return;
+                }
+            }
+        }
+
+        lock (_gate)
+        {
+            _recallAgainAt = _time.After(RecallPause);
+        }
+    }
+
+    /// <summary>Drops the listings that show a key. Caller holds the gate.</summary>
+    private void DropListings(string key)
+    {
+        _keptListings?.DropKey(key);
+        _listings.DropKey(key);
+    }
+
     /// <summary>Makes what is kept follow the newest answer. Caller holds the gate.</summary>
     /// <param name="entry">With the answer.</param>
     /// <param name="mark">Of what was kept of the key, as far as this process knows; 0 for nothing.</param>
@@ -87,10 +156,12 @@ internal sealed partial class MetadataCache
         if (isPrefix)
         {
             _kept?.ForgetBelow(keyOrPrefix);
+            _keptListings?.DropPrefix(keyOrPrefix);
         }
         else
         {
             _kept?.Forget(keyOrPrefix);
+            _keptListings?.DropKey(keyOrPrefix);
         }
     }
 }

@@ -135,7 +135,7 @@ internal sealed partial class MetadataCache
         string? after = sink.LastName is { } last ? query.Prefix[..cut] + last : query.After;
         var question = new ListingQuestion(
             query.Prefix, query.Delimiter, after, query.MaxEntries < SmallPage ? SmallPage : LargestPage);
-        if (_outage.IsDown && TryListStale(query, range, cut) is { } stale)
+        if (_outage.IsDown && await TryListStaleAsync(query, range, cut, cancellationToken) is { } stale)
         {
             if (_outage.TryBeginProbe())
             {
@@ -149,7 +149,7 @@ internal sealed partial class MetadataCache
         try
         {
             Task<ListPage> asking = AskForPageAsync(question, requestId, cancellationToken);
-            if (await IsSlowAsync(asking, cancellationToken) && TryListStale(query, range, cut) is { } known)
+            if (await IsSlowAsync(asking, cancellationToken) && await TryListStaleAsync(query, range, cut, cancellationToken) is { } known)
             {
                 StandInForSlow(asking);
                 return known;
@@ -159,7 +159,7 @@ internal sealed partial class MetadataCache
         }
         catch (ForebayException error) when (error.IsTransient)
         {
-            if (TryListStale(query, range, cut) is { } substitute)
+            if (await TryListStaleAsync(query, range, cut, cancellationToken) is { } substitute)
             {
                 return substitute;
             }
@@ -187,13 +187,14 @@ internal sealed partial class MetadataCache
         return new ListEntry(name, entry.Stat is null ? null : entry.Stat with { Key = name });
     }
 
-    private ListPage? TryListStale(ListQuery query, in ListingRange range, int cut)
+    private async ValueTask<ListPage?> TryListStaleAsync(ListQuery query, ListingRange range, int cut, CancellationToken cancellationToken)
     {
         if (!_options.ServeStaleOnError)
         {
             return null;
         }
 
+        await RecallListingsAsync(cancellationToken);
         ListingCoverage coverage = ReadKnown(query, range, cut, allowExpired: true, out ListEntrySink sink);
         if (coverage == ListingCoverage.Hole && sink.Count == 0)
         {
@@ -270,7 +271,12 @@ internal sealed partial class MetadataCache
             }
 
             // Without prefix entries a delimited listing hides nothing: it says as much as a flat one.
-            _listings.Insert(hasPrefixes ? question.Delimiter : null, question.Prefix, segment);
+            string? delimiter = hasPrefixes ? question.Delimiter : null;
+            string space = hasPrefixes ? question.Prefix : "";
+            if (_listings.Insert(delimiter, space, segment))
+            {
+                _keptListings?.Keep(delimiter, space, segment);
+            }
         }
 
         if (!page.IsTruncated && !hasPrefixes && _prefix.StartsWith(question.Prefix, StringComparison.Ordinal))

@@ -8,7 +8,7 @@ namespace Forebay.Engine.Metadata;
 /// point's options say. Keys are full keys of the under-store. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Locks: 1. the gate (writes of the stat table, refresh log), 2. that of the kept stats or the listing table's own. Flights have a lock of their own that is
+/// Locks: 1. the gate (writes of the stat table, refresh log), 2. those of what is kept or the listing table's own. Flights have a lock of their own that is
 /// never held with another. No lock is taken on a hit of a stat, none is held while the under-store is asked.
 /// A failed question leaves the cache as it was. Retries and deadlines are the business of the store handed in.
 /// </remarks>
@@ -29,6 +29,7 @@ internal sealed partial class MetadataCache : IDisposable
     private readonly SingleFlight<string, StatEntry> _statFlights = new(StringComparer.Ordinal);
     private readonly OutageGuard _outage;
     private readonly KeptStats? _kept;
+    private readonly KeptListings? _keptListings;
     private readonly StripedCounter _hits = new();
     private readonly StripedCounter _misses = new();
     private readonly CancellationTokenSource _lifetime = new();
@@ -40,9 +41,9 @@ internal sealed partial class MetadataCache : IDisposable
     /// <param name="options">Prefix, TTLs and bounds of the mount point.</param>
     /// <param name="time">Clock for expiry.</param>
     /// <param name="kept">What outlives the process; null keeps nothing. Not owned.</param>
-    public MetadataCache(IUnderStore store, MountPointOptions options, TimeProvider time, KeptStats? kept = null)
+    public MetadataCache(IUnderStore store, MountPointOptions options, TimeProvider time, KeptMetadata? kept = null)
     {
-        _kept = kept;
+        (_kept, _keptListings) = (kept?.Stats, kept?.Listings);
         _store = store;
         _options = options;
         _time = time;
@@ -156,10 +157,10 @@ internal sealed partial class MetadataCache : IDisposable
             _refreshes.Add(Interlocked.Increment(ref _sequence), key, isPrefix: false);
             _stats.Remove(key);
             _kept?.Forget(key);
+            DropListings(key);
         }
 
         DetachFlights(key, isPrefix: false);
-        _listings.DropKey(key);
         Forgotten?.Invoke(key);
     }
 
@@ -369,7 +370,10 @@ internal sealed partial class MetadataCache : IDisposable
         StatEntry entry = Store(key, stat, asOf, out bool contradicts);
         if (contradicts || _listings.IsContradictedBy(key, stat, asOf))
         {
-            _listings.DropKey(key);
+            lock (_gate)
+            {
+                DropListings(key);
+            }
         }
 
         return entry;

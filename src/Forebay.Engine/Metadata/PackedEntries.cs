@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using Forebay.Core;
@@ -46,6 +47,7 @@ internal enum PackedFlags : byte
 internal sealed class PackedEntries
 {
     internal const int RestartInterval = 16;
+    private const int HeaderBytes = 21;
 
     private static readonly SearchValues<char> LowerHexDigits = SearchValues.Create("0123456789abcdef");
 
@@ -114,6 +116,67 @@ internal sealed class PackedEntries
 
         return new PackedEntries(output.WrittenSpan.ToArray(), restarts, entries.Count, baseSeconds, longest, isAscii, previous);
     }
+
+    /// <summary>The block as bytes that outlive the process.</summary>
+    /// <remarks>Little-endian: count (4), base seconds (8), bytes of the longest name (4), ASCII (1), bytes of the last name (4), the last name, restarts (4 each), entries.</remarks>
+    public byte[] Encode()
+    {
+        byte[] encoded = new byte[HeaderBytes + LastName.Length + (Restarts.Length * sizeof(int)) + Bytes.Length];
+        BinaryPrimitives.WriteInt32LittleEndian(encoded, Count);
+        BinaryPrimitives.WriteInt64LittleEndian(encoded.AsSpan(4), BaseSeconds);
+        BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(12), LongestName);
+        encoded[16] = IsAscii ? (byte)1 : (byte)0;
+        BinaryPrimitives.WriteInt32LittleEndian(encoded.AsSpan(17), LastName.Length);
+        Span<byte> rest = encoded.AsSpan(HeaderBytes);
+        LastName.CopyTo(rest);
+        rest = rest[LastName.Length..];
+        foreach (int restart in Restarts)
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(rest, restart);
+            rest = rest[sizeof(int)..];
+        }
+
+        Bytes.CopyTo(rest);
+        return encoded;
+    }
+
+    /// <summary>Reads what <see cref="Encode"/> wrote, whose checksum was compared.</summary>
+    /// <exception cref="InvalidDataException">It is shorter than it says.</exception>
+    public static PackedEntries Decode(ReadOnlySpan<byte> encoded)
+    {
+        if (encoded.Length < HeaderBytes)
+        {
+            throw new InvalidDataException("A block of entries is cut off.");
+        }
+
+        int count = BinaryPrimitives.ReadInt32LittleEndian(encoded);
+        int lastLength = BinaryPrimitives.ReadInt32LittleEndian(encoded[17..]);
+        long restartCount = ((long)count + RestartInterval - 1) / RestartInterval;
+        if (count < 0 || lastLength < 0 || HeaderBytes + lastLength + (restartCount * sizeof(int)) > encoded.Length)
+        {
+            throw new InvalidDataException("A block of entries is cut off.");
+        }
+
+        int[] restarts = new int[restartCount];
+        ReadOnlySpan<byte> rest = encoded[(HeaderBytes + lastLength)..];
+        for (int i = 0; i < restarts.Length; i++)
+        {
+            restarts[i] = BinaryPrimitives.ReadInt32LittleEndian(rest[(i * sizeof(int))..]);
+        }
+
+        return new PackedEntries(
+            rest[(restarts.Length * sizeof(int))..].ToArray(),
+            restarts,
+            count,
+            BinaryPrimitives.ReadInt64LittleEndian(encoded[4..]),
+            BinaryPrimitives.ReadInt32LittleEndian(encoded[12..]),
+            encoded[16] != 0,
+            encoded.Slice(HeaderBytes, lastLength).ToArray());
+    }
+
+    /// <summary>True when the other block has the same entries.</summary>
+    public bool IsSame(PackedEntries other)
+        => Count == other.Count && BaseSeconds == other.BaseSeconds && Bytes.AsSpan().SequenceEqual(other.Bytes);
 
     private static long BaseOf(IReadOnlyList<ListEntry> entries)
     {

@@ -51,7 +51,7 @@ public abstract class KeptStatsFixture : IDisposable
                 File.WriteAllBytes(FilePath, bytes);
                 break;
             case "a newer schema":
-                Run($"PRAGMA user_version = {StatDatabase.SchemaVersion + 1}");
+                Run($"PRAGMA user_version = {MetadataDatabase.SchemaVersion + 1}");
                 break;
             default:
                 Run("DROP TABLE stat");
@@ -59,11 +59,15 @@ public abstract class KeptStatsFixture : IDisposable
         }
     }
 
-    private protected long Rows()
+    private protected long Rows() => Number("SELECT count(*) FROM stat");
+
+    private protected long Number(string text)
     {
         using SqliteConnection connection = Connect();
         using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = "SELECT count(*) FROM stat";
+#pragma warning disable CA2100 // texts of this file and its tests
+        command.CommandText = text;
+#pragma warning restore CA2100
         return (long)command.ExecuteScalar()!;
     }
 
@@ -92,15 +96,18 @@ public abstract class KeptStatsFixture : IDisposable
         internal Life(KeptStatsFixture test, MountPointOptions options, string identity, string path, long maxBytes)
         {
             _test = test;
-            File = StatFile.At(path, maxBytes);
-            Kept = File.For(identity, options.MaxCachedStats, test._cached.Contains);
+            File = MetadataFile.At(path, maxBytes);
+            KeptMetadata kept = File.For(identity, new KeptBounds(options.MaxCachedStats, options.MaxListingBytes), test._cached.Contains);
+            (Kept, Listings) = (kept.Stats, kept.Listings);
             File.Start();
-            Cache = new MetadataCache(test._store, options, test._time, Kept);
+            Cache = new MetadataCache(test._store, options, test._time, kept);
         }
 
-        internal StatFile File { get; }
+        internal MetadataFile File { get; }
 
         internal KeptStats Kept { get; }
+
+        internal KeptListings Listings { get; }
 
         internal MetadataCache Cache { get; }
 
@@ -112,6 +119,11 @@ public abstract class KeptStatsFixture : IDisposable
             if (Kept.BeginCommit() is not null)
             {
                 Kept.EndCommit(isWritten: true);
+            }
+
+            if (Listings.BeginCommit() is not null)
+            {
+                Listings.EndCommit(isWritten: true);
             }
         }
 

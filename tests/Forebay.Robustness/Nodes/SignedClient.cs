@@ -61,6 +61,22 @@ internal sealed class SignedClient : IDisposable
         return new Answer((int)response.HttpStatusCode, body.ToArray(), body.Length == response.ContentLength, response.ETag, 0, response.ContentLength, null);
     }
 
+    /// <summary>Lists a mount point as an application does: sizes and keys, by pages.</summary>
+    public async Task<IReadOnlyList<string>> ListAsync(string bucket, int pageSize)
+    {
+        List<string> listed = [];
+        ListObjectsV2Request request = new() { BucketName = bucket, MaxKeys = pageSize };
+        ListObjectsV2Response page;
+        do
+        {
+            page = await _sdk.ListObjectsV2Async(request);
+            listed.AddRange(page.S3Objects.Select(found => $"{found.Size} {found.ETag} {found.Key}"));
+            request.ContinuationToken = page.NextContinuationToken;
+        }
+        while (page.IsTruncated == true);
+        return listed;
+    }
+
     public void Dispose()
     {
         _sdk.Dispose();

@@ -5,13 +5,13 @@ using Microsoft.Data.Sqlite;
 namespace Forebay.Engine.Metadata;
 
 /// <summary>
-/// The tables of a <see cref="StatFile"/> in SQLite (WAL): stats by mount point and key. Row numbers rise with each write, so that their order is the
-/// order of writing. A row carries the CRC-32C of its key and value: what was damaged below SQLite is not found.
+/// The tables of a <see cref="MetadataFile"/> in SQLite (WAL): stats by mount point and key, and a log of listings. Row numbers rise with each write, so that
+/// their order is the order of writing. A row carries the CRC-32C of what it says: what was damaged below SQLite is not found.
 /// </summary>
 /// <remarks>Not thread-safe, but <see cref="Find"/> has a connection of its own and may run beside the rest. Throws <see cref="SqliteException"/>.</remarks>
-internal sealed class StatDatabase : IDisposable
+internal sealed class MetadataDatabase : IDisposable
 {
-    internal const int SchemaVersion = 1;
+    internal const int SchemaVersion = 2;
     private const int CheckpointPages = 512;
 
     private readonly SqliteConnection _writer;
@@ -20,22 +20,32 @@ internal sealed class StatDatabase : IDisposable
     private readonly SqliteCommand _delete;
     private readonly SqliteCommand _deleteBelow;
     private readonly SqliteCommand _find;
+    private readonly SqliteCommand _log;
+    private readonly SqliteCommand _deleteCovered;
     private SqliteTransaction? _transaction;
 
-    private StatDatabase(SqliteConnection writer, SqliteConnection reader)
+    private MetadataDatabase(SqliteConnection writer, SqliteConnection reader)
     {
         _writer = writer;
         _reader = reader;
         _put = Command(writer, "INSERT OR REPLACE INTO stat(mount, key, value, checksum) VALUES ($mount, $key, $value, $checksum)", "$mount", "$key", "$value", "$checksum");
         _delete = Command(writer, "DELETE FROM stat WHERE mount = $mount AND key = $key", "$mount", "$key");
         _deleteBelow = Command(writer, "DELETE FROM stat WHERE mount = $mount AND key >= $from AND ($to IS NULL OR key < $to)", "$mount", "$from", "$to");
+        _log = Command(
+            writer,
+            "INSERT INTO listing(mount, kind, delimiter, prefix, lower, upper, entries, bytes, checksum) VALUES ($mount, $kind, $delimiter, $prefix, $lower, $upper, $entries, $bytes, $checksum)",
+            "$mount", "$kind", "$delimiter", "$prefix", "$lower", "$upper", "$entries", "$bytes", "$checksum");
+        _deleteCovered = Command(
+            writer,
+            "DELETE FROM listing WHERE mount = $mount AND delimiter IS $delimiter AND prefix = $prefix AND lower >= $lower AND ($upper IS NULL OR (lower < $upper AND upper <= $upper))",
+            "$mount", "$delimiter", "$prefix", "$lower", "$upper");
         _find = Command(reader, "SELECT value, checksum FROM stat WHERE mount = $mount AND key = $key", "$mount", "$key");
     }
 
     /// <summary>Opens the file, making it (for its owner only) if it is missing.</summary>
     /// <exception cref="SqliteException">It is damaged or cannot be used.</exception>
     /// <exception cref="ForebayException">It was written by a newer build.</exception>
-    internal static StatDatabase Open(string path)
+    internal static MetadataDatabase Open(string path)
     {
         if (!File.Exists(path))
         {
@@ -48,29 +58,34 @@ internal sealed class StatDatabase : IDisposable
         {
             Execute(writer, $"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {CheckpointPages}; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY");
             long version = Scalar(writer, "PRAGMA user_version");
-            if (version > SchemaVersion)
+            if (version is < 0 or > SchemaVersion)
             {
                 throw new ForebayException(ErrorKind.InvalidArgument, $"{path} has schema {version}, this build reads up to {SchemaVersion}.");
             }
 
-            if (version == 0)
+            // Each step takes the file from one schema to the next; a new file takes them all.
+            string[] steps =
+            [
+                """
+                CREATE TABLE mount(id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
+                CREATE TABLE stat(number INTEGER PRIMARY KEY, mount INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE(mount, key));
+                """,
+                """
+                CREATE TABLE listing(number INTEGER PRIMARY KEY, mount INTEGER NOT NULL, kind INTEGER NOT NULL, delimiter BLOB, prefix BLOB NOT NULL, lower BLOB, upper BLOB, entries BLOB,
+                    bytes INTEGER NOT NULL, checksum INTEGER NOT NULL);
+                CREATE INDEX listing_place ON listing(mount, delimiter, prefix, lower, upper, kind, bytes);
+                """,
+            ];
+            if (version < SchemaVersion)
             {
-                Execute(
-                    writer,
-                    $"""
-                    BEGIN;
-                    CREATE TABLE mount(id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
-                    CREATE TABLE stat(number INTEGER PRIMARY KEY, mount INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE(mount, key));
-                    PRAGMA user_version = {SchemaVersion};
-                    COMMIT;
-                    """);
+                Execute(writer, $"BEGIN; {string.Concat(steps[(int)version..])} PRAGMA user_version = {SchemaVersion}; COMMIT;");
             }
 
             SqliteConnection reader = Connect(path);
             try
             {
                 Execute(reader, "PRAGMA cache_size = -2048; PRAGMA query_only = ON");
-                return new StatDatabase(writer, reader);
+                return new MetadataDatabase(writer, reader);
             }
             catch
             {
@@ -125,7 +140,7 @@ internal sealed class StatDatabase : IDisposable
 
         foreach (long number in known.Except(mounts))
         {
-            using SqliteCommand remove = Writing("DELETE FROM stat WHERE mount = $mount; DELETE FROM mount WHERE id = $mount", "$mount");
+            using SqliteCommand remove = Writing("DELETE FROM stat WHERE mount = $mount; DELETE FROM listing WHERE mount = $mount; DELETE FROM mount WHERE id = $mount", "$mount");
             remove.Parameters[0].Value = number;
             remove.ExecuteNonQuery();
         }
@@ -134,7 +149,7 @@ internal sealed class StatDatabase : IDisposable
     internal void Begin()
     {
         _transaction = _writer.BeginTransaction();
-        _put.Transaction = _delete.Transaction = _deleteBelow.Transaction = _transaction;
+        _put.Transaction = _delete.Transaction = _deleteBelow.Transaction = _log.Transaction = _deleteCovered.Transaction = _transaction;
     }
 
     internal void Commit()
@@ -174,6 +189,87 @@ internal sealed class StatDatabase : IDisposable
         _deleteBelow.Parameters[1].Value = prefix;
         _deleteBelow.Parameters[2].Value = (object?)KeyBytes.EndOfPrefix(prefix) ?? DBNull.Value;
         _deleteBelow.ExecuteNonQuery();
+    }
+
+    /// <summary>Adds to the log of listings; what the entry makes superfluous goes.</summary>
+    /// <returns>Bytes added.</returns>
+    internal long Log(long mount, in KeptListing change)
+    {
+        ListingRow row = ListingRow.From(change);
+        if (change.Kind == KeptListingKind.Listing)
+        {
+            Set(_deleteCovered, mount, row.Delimiter, row.Prefix, row.Lower, row.Upper);
+            _deleteCovered.ExecuteNonQuery();
+        }
+        else if (change is { Kind: KeptListingKind.PrefixDropped, Prefix.Length: 0 })
+        {
+            using SqliteCommand deleteAll = Writing("DELETE FROM listing WHERE mount = $mount", "$mount");
+            Set(deleteAll, mount);
+            deleteAll.ExecuteNonQuery();
+            return 0;
+        }
+
+        Set(_log, mount, (long)row.Kind, row.Delimiter, row.Prefix, row.Lower, row.Upper, row.Entries, row.Bytes, row.Checksum());
+        _log.ExecuteNonQuery();
+        return row.Bytes;
+    }
+
+    /// <summary>Cuts the log of listings at its oldest end: what is dropped there has nothing older left that it counts for.</summary>
+    /// <param name="mount">Whose.</param>
+    /// <param name="mostBytes">What may stay.</param>
+    /// <param name="mostDrops">Entries that only say what was dropped.</param>
+    internal void CutLog(long mount, long mostBytes, long mostDrops)
+    {
+        using SqliteCommand prune = Writing(
+            "DELETE FROM listing WHERE mount = $mount AND kind <> 0 AND number < coalesce((SELECT min(number) FROM listing WHERE mount = $mount AND kind = 0), 9e18)", "$mount");
+        Set(prune, mount);
+        prune.ExecuteNonQuery();
+
+        (long bytes, long drops) = MeasureLog(mount);
+        if (bytes <= mostBytes && drops <= mostDrops)
+        {
+            return;
+        }
+
+        long last = 0;
+        using (SqliteCommand oldest = Writing("SELECT number, kind, bytes FROM listing WHERE mount = $mount ORDER BY number", "$mount"))
+        {
+            Set(oldest, mount);
+            using SqliteDataReader found = oldest.ExecuteReader();
+            while ((bytes > mostBytes / 8 * 7 || drops > mostDrops / 8 * 7) && found.Read())
+            {
+                last = found.GetInt64(0);
+                drops -= found.GetInt64(1) == 0 ? 0 : 1;
+                bytes -= found.GetInt64(2);
+            }
+        }
+
+        using SqliteCommand cut = Writing("DELETE FROM listing WHERE mount = $mount AND number <= $last", "$mount", "$last");
+        Set(cut, mount, last);
+        cut.ExecuteNonQuery();
+    }
+
+    /// <summary>Bytes of the log of listings, and entries that only say what was dropped.</summary>
+    internal (long Bytes, long Drops) MeasureLog(long mount)
+    {
+        using SqliteCommand sum = Writing("SELECT coalesce(sum(bytes), 0), coalesce(sum(kind <> 0), 0) FROM listing WHERE mount = $mount", "$mount");
+        Set(sum, mount);
+        using SqliteDataReader found = sum.ExecuteReader();
+        return found.Read() ? (found.GetInt64(0), found.GetInt64(1)) : default;
+    }
+
+    /// <summary>The log of listings in its order, by a connection of its own. A damaged row ends what is believed before it: an entry without a segment that drops everything.</summary>
+    internal static IEnumerable<KeptListing> ReadLog(string path, long mount)
+    {
+        using SqliteConnection connection = Connect(path);
+        using SqliteCommand select = Command(
+            connection, "SELECT number, kind, delimiter, prefix, lower, upper, entries, checksum FROM listing WHERE mount = $mount ORDER BY number", "$mount");
+        Set(select, mount);
+        using SqliteDataReader found = select.ExecuteReader();
+        while (found.Read())
+        {
+            yield return ListingRow.Read(found) ?? new KeptListing(KeptListingKind.PrefixDropped, Delimiter: null, "", Segment: null);
+        }
     }
 
     internal long Count(long mount)
@@ -235,6 +331,14 @@ internal sealed class StatDatabase : IDisposable
         _transaction?.Dispose();
         _reader.Dispose();
         _writer.Dispose();
+    }
+
+    private static void Set(SqliteCommand command, params ReadOnlySpan<object?> values)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            command.Parameters[i].Value = values[i] ?? DBNull.Value;
+        }
     }
 
     private static long Checksum(byte[] key, byte[] value) => Crc32C.Compute([.. key, .. value]);

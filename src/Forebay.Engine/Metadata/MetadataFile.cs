@@ -5,32 +5,34 @@ using Microsoft.Data.Sqlite;
 namespace Forebay.Engine.Metadata;
 
 /// <summary>
-/// Keeps the stats of all mount points of a node over a restart, in one SQLite file beside the cached bytes (docs/ON_DISK_LAYOUT.md). Everything in it can be
+/// Keeps the stats and listings of all mount points of a node over a restart, in one SQLite file beside the cached bytes (docs/ON_DISK_LAYOUT.md). Everything in it can be
 /// asked again: a file that cannot be read is set aside and begun anew, one that cannot be opened or written is tried again later, and no failure
 /// of it reaches a reader or the start of a node.
 /// </summary>
 /// <remarks>Changes are gathered and written in one transaction by a thread of its own. Locks: <c>_writing</c>, then those of the parts; <c>_opening</c> guards look-ups and which database is open.</remarks>
-internal sealed class StatFile : IDisposable
+internal sealed class MetadataFile : IDisposable
 {
     private const int GatherMilliseconds = 20;
     private const int RetryMilliseconds = 10_000;
     private const int MostTrimmed = 4_096;
     private const int LeastLookedAt = 256;
+    private const long MostDrops = 4_096;
     private static readonly string[] Suffixes = ["", "-wal", "-shm"];
 
     private readonly string _path;
     private readonly long _maxBytes;
     private readonly Lock _writing = new();
     private readonly Lock _opening = new();
-    private readonly List<KeptStats> _mounts = [];
+    private readonly List<KeptMetadata> _mounts = [];
     private readonly AutoResetEvent _wake = new(initialState: false);
     private readonly ManualResetEvent _stopping = new(initialState: false);
     private Thread? _writer;
-    private StatDatabase? _database;
+    private MetadataDatabase? _database;
     private volatile bool _isDamaged;
     private volatile bool _stop;
+    private bool _isClosed;
 
-    private StatFile(string path, long maxBytes)
+    private MetadataFile(string path, long maxBytes)
     {
         _path = path;
         _maxBytes = maxBytes;
@@ -42,7 +44,7 @@ internal sealed class StatFile : IDisposable
     /// <summary>Takes a file; it is opened by <see cref="Start"/>.</summary>
     /// <param name="path">In a directory that only this process uses.</param>
     /// <param name="maxBytes">What the database may hold; the oldest rows go first.</param>
-    internal static StatFile At(string path, long maxBytes) => new(path, maxBytes);
+    internal static MetadataFile At(string path, long maxBytes) => new(path, maxBytes);
 
     /// <summary>Removes a file that no node keeps up to date: what it says may have been refreshed away since.</summary>
     internal static void Remove(string path)
@@ -61,9 +63,10 @@ internal sealed class StatFile : IDisposable
     }
 
     /// <summary>The part of one mount point; only before <see cref="Start"/>.</summary>
-    internal KeptStats For(string identity, int capacity, Func<string, bool> isCached)
+    internal KeptMetadata For(string identity, KeptBounds bounds, Func<string, bool> isCached)
     {
-        var kept = new KeptStats(this, identity, capacity, isCached);
+        // Stats are worth more: without them no cached byte is served.
+        var kept = new KeptMetadata(this, identity, bounds with { ListingBytes = Math.Min(bounds.ListingBytes, _maxBytes / 2) }, isCached);
         _mounts.Add(kept);
         return kept;
     }
@@ -82,7 +85,7 @@ internal sealed class StatFile : IDisposable
 
     internal void Wake() => _wake.Set();
 
-    internal byte[]? Find(KeptStats mount, byte[] key)
+    internal byte[]? Find(KeptMetadata mount, byte[] key)
     {
         lock (_opening)
         {
@@ -92,14 +95,46 @@ internal sealed class StatFile : IDisposable
             }
             catch (SqliteException error)
             {
-                if (IsDamage(error))
-                {
-                    _isDamaged = true;
-                    Wake();
-                }
-
+                NoteDamage(error);
                 return null;
             }
+        }
+    }
+
+    /// <summary>What is in the log of a mount point's listings, with what waited; null when it cannot be told.</summary>
+    internal ListingTable? ReplayListings(KeptMetadata mount)
+    {
+        // What could not be written may say that something is dropped.
+        if (!Flush())
+        {
+            return null;
+        }
+
+        var table = new ListingTable(long.MaxValue);
+        try
+        {
+            foreach (KeptListing entry in MetadataDatabase.ReadLog(_path, mount.Number))
+            {
+                switch (entry.Kind)
+                {
+                    case KeptListingKind.Listing:
+                        table.Insert(entry.Delimiter, entry.Prefix, entry.Segment!);
+                        break;
+                    case KeptListingKind.KeyDropped:
+                        table.DropKey(entry.Prefix);
+                        break;
+                    default:
+                        table.DropPrefix(entry.Prefix);
+                        break;
+                }
+            }
+
+            return table;
+        }
+        catch (SqliteException error)
+        {
+            NoteDamage(error);
+            return null;
         }
     }
 
@@ -109,7 +144,7 @@ internal sealed class StatFile : IDisposable
     {
         lock (_writing)
         {
-            return Commit();
+            return !_isClosed && Commit();
         }
     }
 
@@ -120,8 +155,13 @@ internal sealed class StatFile : IDisposable
         _stopping.Set();
         _wake.Set();
         _writer?.Join();
-        Flush();
-        Close();
+        lock (_writing)
+        {
+            Commit();
+            _isClosed = true;
+            Close();
+        }
+
         _wake.Dispose();
         _stopping.Dispose();
     }
@@ -144,12 +184,13 @@ internal sealed class StatFile : IDisposable
 
     private bool Commit()
     {
-        List<(KeptStats Mount, KeptStats.Changes Changes)> batch = [];
-        foreach (KeptStats mount in _mounts)
+        List<Batch> batch = [];
+        foreach (KeptMetadata mount in _mounts)
         {
-            if (mount.BeginCommit() is { } changes)
+            var changes = new Batch(mount, mount.Stats.BeginCommit(), mount.Listings.BeginCommit());
+            if (changes is not { Stats: null, Listings: null })
             {
-                batch.Add((mount, changes));
+                batch.Add(changes);
             }
         }
 
@@ -160,24 +201,41 @@ internal sealed class StatFile : IDisposable
         }
         finally
         {
-            foreach ((KeptStats mount, _) in batch)
+            foreach ((KeptMetadata mount, KeptStats.Changes? stats, KeptListings.Changes? listings) in batch)
             {
-                mount.EndCommit(isWritten);
+                if (stats is not null)
+                {
+                    mount.Stats.EndCommit(isWritten);
+                }
+
+                if (listings is not null)
+                {
+                    mount.Listings.EndCommit(isWritten);
+                }
             }
         }
 
         return isWritten;
     }
 
-    private bool Write(List<(KeptStats Mount, KeptStats.Changes Changes)> batch)
+    private bool Write(List<Batch> batch)
     {
-        StatDatabase database = _database!;
+        MetadataDatabase database = _database!;
         try
         {
             database.Begin();
-            foreach ((KeptStats mount, KeptStats.Changes changes) in batch)
+            foreach ((KeptMetadata mount, KeptStats.Changes? stats, KeptListings.Changes? listings) in batch)
             {
-                Write(database, mount, changes);
+                if (stats is not null)
+                {
+                    Write(database, mount, stats);
+                }
+
+                foreach (KeptListing change in listings?.Log ?? [])
+                {
+                    mount.Listings.BytesSinceMeasured += database.Log(mount.Number, change);
+                    mount.Listings.DropsSinceMeasured += change.Kind == KeptListingKind.Listing ? 0 : 1;
+                }
             }
 
             Trim(database);
@@ -194,7 +252,7 @@ internal sealed class StatFile : IDisposable
         }
     }
 
-    private static void Write(StatDatabase database, KeptStats mount, KeptStats.Changes changes)
+    private static void Write(MetadataDatabase database, KeptMetadata mount, KeptStats.Changes changes)
     {
         foreach (string prefix in changes.Prefixes)
         {
@@ -211,29 +269,46 @@ internal sealed class StatFile : IDisposable
             else
             {
                 database.Put(mount.Number, name, value);
-                mount.PutsSinceCount++;
+                mount.Stats.PutsSinceCount++;
             }
         }
     }
 
-    private void Trim(StatDatabase database)
+    private void Trim(MetadataDatabase database)
     {
         bool isTooLarge = database.UsedBytes() > _maxBytes;
-        foreach (KeptStats mount in _mounts)
+        foreach (KeptMetadata mount in _mounts)
         {
-            // Counting reads an index: not after every handful of rows.
-            if (!isTooLarge && mount.PutsSinceCount <= mount.Capacity / 64)
-            {
-                continue;
-            }
+            TrimStats(database, mount, isTooLarge);
+            TrimListings(database, mount, isTooLarge);
+        }
+    }
 
-            long count = database.Count(mount.Number);
-            mount.PutsSinceCount = 0;
-            long excess = Math.Max(count - mount.Capacity, isTooLarge ? (count + 7) / 8 : 0);
-            if (excess > 0)
-            {
-                TrimMount(database, mount, (int)Math.Min(excess + (mount.Capacity / 64), MostTrimmed));
-            }
+    private static void TrimStats(MetadataDatabase database, KeptMetadata mount, bool isTooLarge)
+    {
+        // Counting reads an index: not after every handful of rows.
+        KeptStats stats = mount.Stats;
+        if (!isTooLarge && stats.PutsSinceCount <= stats.Capacity / 64)
+        {
+            return;
+        }
+
+        long count = database.Count(mount.Number);
+        stats.PutsSinceCount = 0;
+        long excess = Math.Max(count - stats.Capacity, isTooLarge ? (count + 7) / 8 : 0);
+        if (excess > 0)
+        {
+            TrimStats(database, mount, (int)Math.Min(excess + (stats.Capacity / 64), MostTrimmed));
+        }
+    }
+
+    private static void TrimListings(MetadataDatabase database, KeptMetadata mount, bool isTooLarge)
+    {
+        KeptListings listings = mount.Listings;
+        if (isTooLarge || listings.BytesSinceMeasured > listings.MaxBytes / 64 || listings.DropsSinceMeasured > MostDrops / 8)
+        {
+            listings.BytesSinceMeasured = listings.DropsSinceMeasured = 0;
+            database.CutLog(mount.Number, isTooLarge ? Math.Min(database.MeasureLog(mount.Number).Bytes / 8 * 7, listings.MaxBytes) : listings.MaxBytes, MostDrops);
         }
     }
 
@@ -241,7 +316,7 @@ internal sealed class StatFile : IDisposable
     /// Drops rows of a mount point, those first whose object is not cached: they would help a HEAD, not a GET. Looks at few more than must go: where
     /// all that was read is cached, each look would write every row anew.
     /// </summary>
-    private static void TrimMount(StatDatabase database, KeptStats mount, int excess)
+    private static void TrimStats(MetadataDatabase database, KeptMetadata mount, int excess)
     {
         List<long> deleted = [];
         List<long> cached = [];
@@ -249,7 +324,7 @@ internal sealed class StatFile : IDisposable
         {
             if (deleted.Count < excess)
             {
-                (mount.IsCached(key) ? cached : deleted).Add(number);
+                (mount.Stats.IsCached(key) ? cached : deleted).Add(number);
             }
         }
 
@@ -272,15 +347,15 @@ internal sealed class StatFile : IDisposable
                 SetAside();
             }
 
-            StatDatabase database;
+            MetadataDatabase database;
             try
             {
-                database = Prepare(StatDatabase.Open(_path));
+                database = Prepare(MetadataDatabase.Open(_path));
             }
             catch (Exception error) when (error is ForebayException || (error is SqliteException sqlite && IsDamage(sqlite)))
             {
                 SetAside();
-                database = Prepare(StatDatabase.Open(_path));
+                database = Prepare(MetadataDatabase.Open(_path));
             }
 
             lock (_opening)
@@ -298,12 +373,12 @@ internal sealed class StatFile : IDisposable
         }
     }
 
-    private StatDatabase Prepare(StatDatabase database)
+    private MetadataDatabase Prepare(MetadataDatabase database)
     {
         try
         {
             database.Begin();
-            foreach (KeptStats mount in _mounts)
+            foreach (KeptMetadata mount in _mounts)
             {
                 mount.Number = database.MountNumber(mount.Identity);
             }
@@ -328,9 +403,10 @@ internal sealed class StatFile : IDisposable
         }
 
         Remove(_path);
-        foreach (KeptStats mount in _mounts)
+        foreach (KeptMetadata mount in _mounts)
         {
-            mount.BeginAnew();
+            mount.Stats.BeginAnew();
+            mount.Listings.BeginAnew();
         }
 
         _isDamaged = false;
@@ -345,7 +421,7 @@ internal sealed class StatFile : IDisposable
         }
     }
 
-    private void Abandon(StatDatabase database)
+    private void Abandon(MetadataDatabase database)
     {
         try
         {
@@ -358,6 +434,18 @@ internal sealed class StatFile : IDisposable
         }
     }
 
+    private void NoteDamage(SqliteException error)
+    {
+        if (IsDamage(error))
+        {
+            _isDamaged = true;
+            Wake();
+        }
+    }
+
     /// <summary>SQLITE_ERROR (a table is missing), SQLITE_CORRUPT, SQLITE_NOTADB.</summary>
     private static bool IsDamage(SqliteException error) => error.SqliteErrorCode is 1 or 11 or 26;
+
+    /// <summary>What is written of one mount point in one transaction.</summary>
+    private readonly record struct Batch(KeptMetadata Mount, KeptStats.Changes? Stats, KeptListings.Changes? Listings);
 }
