@@ -27,6 +27,14 @@ public interface IFileMountPoint : IMountPoint
     /// <see cref="ResolvedName.Exists"/>.</summary>
     ValueTask<ResolvedName> ResolveAsync(string path, NameDetail detail, string? requestId, CancellationToken cancellationToken);
 
+    /// <summary>The marker of a directory, the object <c>path/</c>, from what is known and fresh; asks nobody.</summary>
+    /// <param name="path">The directory, with its trailing slash.</param>
+    /// <param name="marker">Set only on true: with headers, or no object where there is none.</param>
+    bool TryResolveMarker(string path, out ResolvedName marker);
+
+    /// <summary>The marker of a directory, asking the under-store where it is not known. <see cref="ErrorKind.NotFound"/> is never thrown.</summary>
+    ValueTask<ResolvedName> ResolveMarkerAsync(string path, string? requestId, CancellationToken cancellationToken);
+
     /// <summary>Lists what lies directly in a directory, in UTF-8 byte order of keys (a directory counts with its trailing slash).</summary>
     /// <param name="prefix">Empty for the root, else the directory's path with a trailing slash.</param>
     /// <param name="after">Only keys greater than this (with prefix; a directory with its slash); null from the beginning.</param>

@@ -31,6 +31,22 @@ internal sealed partial class MountPoint
         => Relative(await Metadata.ResolveAsync(FullKey(path), detail, requestId, cancellationToken), path);
 
     /// <inheritdoc/>
+    public bool TryResolveMarker(string path, out ResolvedName marker)
+    {
+        if (!Metadata.TryFindObject(FullKey(path), out marker))
+        {
+            return false;
+        }
+
+        marker = Relative(marker, path);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<ResolvedName> ResolveMarkerAsync(string path, string? requestId, CancellationToken cancellationToken)
+        => Relative(await Metadata.FindObjectAsync(FullKey(path), requestId, cancellationToken), path);
+
+    /// <inheritdoc/>
     public async ValueTask<DirectoryPage> ListDirectoryAsync(string prefix, string? after, int maxEntries, string? requestId, CancellationToken cancellationToken)
     {
         ListPage page = await Metadata.ListRelativeAsync(new ListQuery(prefix, "/", after, maxEntries), requestId, cancellationToken);

@@ -311,9 +311,12 @@ public sealed partial class MountedFileSystem
             freshFor = isKnown ? Least(freshFor, answer.FreshFor) : TimeSpan.Zero;
         }
 
+        InodeAttributes attributes = AttributesOf(stat, entry.Name, out InodeKind kind, out TimeSpan attributesFreshFor);
+        freshFor = stat is null && _markers.IsNeeded(entry.Name) ? TimeSpan.Zero : Least(freshFor, attributesFreshFor);
+
         // Of a page that is not believed any more an entry may be older than the inode that is known by its name.
         FuseEntryOut item;
-        if (freshFor > TimeSpan.Zero && TryLookUp(request, reading.NodeId, name, stat, out InodeView view))
+        if (freshFor > TimeSpan.Zero && TryLookUp(request, reading.NodeId, name, stat, kind, attributes, out InodeView view))
         {
             item = EntryOf(view, freshFor);
         }
@@ -321,8 +324,6 @@ public sealed partial class MountedFileSystem
         {
             // The name only: the kernel looks it up when somebody asks for it.
             _ = _table.TryGet(reading.NodeId, out InodeView directory);
-            InodeKind kind = InodeKind.Directory;
-            InodeAttributes attributes = stat is null ? DirectoryAttributes : _rule.Read(stat, out kind);
             item = new FuseEntryOut { Attr = _attributes.Make(kind, InodeTable.HashOf(directory.Inode, name), stat?.Length ?? 0, attributes) };
         }
 

@@ -35,7 +35,7 @@ public sealed partial class MountedFileSystem
             return;
         }
 
-        if (_mount.TryResolve(path, _rule.Lookup, out ResolvedName answer))
+        if (_mount.TryResolve(path, _rule.Lookup, out ResolvedName answer) && !(answer.IsDirectory && _markers.IsNeeded(path + "/")))
         {
             Note(request, AccessSource.Hot, name);
             ReplyResolved(request, parent, name, path, answer);
@@ -169,6 +169,11 @@ public sealed partial class MountedFileSystem
             using RequestDeadline deadline = Deadline(request);
             await _surveys.OnMissAsync(directory, deadline.Token);
             ResolvedName answer = await _mount.ResolveAsync(path, _rule.Lookup, requestId: null, deadline.Token);
+            if (answer.IsDirectory && _markers.IsNeeded(path + "/"))
+            {
+                await _markers.BringAsync(path + "/", deadline.Token);
+            }
+
             ReplyResolved(request, parent, name, path, answer);
         }
         catch (Exception error)
@@ -190,26 +195,41 @@ public sealed partial class MountedFileSystem
             _streams.CountHidden(_logger, hidden.Key);
         }
 
-        if (!TryLookUp(request, parent, name, answer.IsDirectory ? null : answer.Object, out InodeView view))
+        ObjectStat? stat = answer.IsDirectory ? null : answer.Object;
+        InodeAttributes attributes = AttributesOf(stat, path, out InodeKind kind, out TimeSpan freshFor);
+        if (!TryLookUp(request, parent, name, stat, kind, attributes, out InodeView view))
         {
             ReplyNoRoom(request, parent);
             return;
         }
 
-        FuseEntryOut entry = EntryOf(view, answer.FreshFor);
+        FuseEntryOut entry = EntryOf(view, Least(answer.FreshFor, freshFor));
         request.ReplyEntry(entry);
     }
 
-    private bool TryLookUp(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, ObjectStat? stat, out InodeView view)
+    /// <summary>Attributes of an object, or of a directory where there is none.</summary>
+    /// <param name="stat">The object; null for a directory.</param>
+    /// <param name="path">With a trailing slash or without.</param>
+    /// <param name="kind">What it is.</param>
+    /// <param name="freshFor">How long the attributes may be believed, if that is less than the name may be.</param>
+    private InodeAttributes AttributesOf(ObjectStat? stat, string path, out InodeKind kind, out TimeSpan freshFor)
     {
-        InodeKind kind = InodeKind.Directory;
-        InodeAttributes attributes = stat is null ? DirectoryAttributes : _rule.Read(stat, out kind);
+        freshFor = TimeSpan.MaxValue;
+        if (stat is not null)
+        {
+            return _rule.Read(stat, out kind);
+        }
+
+        kind = InodeKind.Directory;
+        var unknown = new InodeAttributes(InodeAttributes.Unknown, InodeAttributes.Unknown, InodeAttributes.Unknown, _table.CreatedTicks);
+        return _rule.ListingsLack ? _markers.Read(path.EndsWith('/') ? path : path + "/", unknown, out freshFor) : unknown;
+    }
+
+    private bool TryLookUp(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, ObjectStat? stat, InodeKind kind, in InodeAttributes attributes, out InodeView view)
+    {
         MakeRoom();
         return _table.TryLookUp(parent, name, kind, stat, attributes, request.Unique, request.IsRepeated, out view);
     }
-
-    private InodeAttributes DirectoryAttributes
-        => new(InodeAttributes.Unknown, InodeAttributes.Unknown, InodeAttributes.Unknown, _table.CreatedTicks);
 
     private FuseEntryOut EntryOf(in InodeView view, TimeSpan freshFor)
     {

@@ -27,6 +27,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
     private readonly InodeTable _table;
     private readonly AttributeWriter _attributes;
     private readonly AttributeRule _rule;
+    private readonly DirectoryMarkers _markers;
     private readonly ListedHeaders _headers;
     private readonly TimeProvider _time;
     private readonly FileSystemFailures _failures;
@@ -63,7 +64,8 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _table = new InodeTable(region, IdentityOf(mount), time.GetUtcNow());
         _attributes = new AttributeWriter(options);
         _rule = new AttributeRule(options.ObjectAttributes);
-        _headers = new ListedHeaders(mount, _rule, time);
+        _markers = new DirectoryMarkers(mount, _rule, time);
+        _headers = new ListedHeaders(mount, _rule, _markers, time);
         _failures = new FileSystemFailures(logger, time);
         _backings = new Backings(_table, mount, options, logger, time);
         _prefetch = new DirectoryPrefetch(mount, options, lenders);

@@ -37,6 +37,11 @@ internal sealed class HesitantMountPoint(IFileMountPoint inner, bool knowsNothin
 
     public void WatchForgotten(Action<string> watcher) => inner.WatchForgotten(watcher);
 
+    public bool TryResolveMarker(string path, out ResolvedName marker) => inner.TryResolveMarker(path, out marker);
+
+    public ValueTask<ResolvedName> ResolveMarkerAsync(string path, string? requestId, CancellationToken cancellationToken)
+        => inner.ResolveMarkerAsync(path, requestId, cancellationToken);
+
     public ValueTask<DirectoryPage> ListDirectoryAsync(string prefix, string? after, int maxEntries, string? requestId, CancellationToken cancellationToken)
         => inner.ListDirectoryAsync(prefix, after, maxEntries, requestId, cancellationToken);
 

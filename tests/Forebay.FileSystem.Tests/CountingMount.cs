@@ -36,6 +36,11 @@ internal sealed class CountingMount(IFileMountPoint inner) : IFileMountPoint
     public ValueTask<ResolvedName> ResolveAsync(string path, NameDetail detail, string? requestId, CancellationToken cancellationToken)
         => inner.ResolveAsync(path, detail, requestId, cancellationToken);
 
+    public bool TryResolveMarker(string path, out ResolvedName marker) => inner.TryResolveMarker(path, out marker);
+
+    public ValueTask<ResolvedName> ResolveMarkerAsync(string path, string? requestId, CancellationToken cancellationToken)
+        => inner.ResolveMarkerAsync(path, requestId, cancellationToken);
+
     public ValueTask<DirectoryPage> ListDirectoryAsync(string prefix, string? after, int maxEntries, string? requestId, CancellationToken cancellationToken)
         => inner.ListDirectoryAsync(prefix, after, maxEntries, requestId, cancellationToken);
 

@@ -48,6 +48,18 @@ internal sealed partial class MetadataCache
             ? new ValueTask<ResolvedName>(answer)
             : ResolveMissAsync(key, detail, requestId, cancellationToken);
 
+    /// <summary>Exactly the object of a key, with its headers, from what is known and fresh; no object where there is none.</summary>
+    public bool TryFindObject(string key, out ResolvedName answer)
+    {
+        StatEntry? entry = TryGet(key, requireHeaders: true) ?? TryGetFromListing(key, requireHeaders: true);
+        answer = entry is null ? default : Answer(entry);
+        return entry is not null;
+    }
+
+    /// <summary>As <see cref="TryFindObject"/>, asking where it is not known.</summary>
+    public async ValueTask<ResolvedName> FindObjectAsync(string key, string? requestId, CancellationToken cancellationToken)
+        => Answer(await GetAsync(key, requireHeaders: true, requestId, cancellationToken));
+
     /// <summary>How long a page of a directory may be believed: as long as the stretches of its first and last name.</summary>
     public TimeSpan FreshnessOf(string prefix, string? after, ListPage page, int cut)
     {
@@ -155,6 +167,8 @@ internal sealed partial class MetadataCache
 
         return Answer(key, isDirectory, stat);
     }
+
+    private ResolvedName Answer(StatEntry entry) => new(entry.Stat, IsDirectory: false, Remaining(entry.ExpiresAt, _time.GetTimestamp()));
 
     private ResolvedName Answer(string key, bool isDirectory, ObjectStat? stat)
         => TryResolve(key, NameDetail.Listed, out ResolvedName known) && known.IsDirectory == isDirectory && known.Object?.Token == stat?.Token

@@ -10,6 +10,7 @@ internal sealed class AttributeRule(ObjectAttributes rule)
     internal const int Samples = 16;
 
     private int _seen;
+    private int _markersSeen;
     private volatile bool _found = rule == ObjectAttributes.Always;
 
     /// <summary>What to ask for when a name is looked up.</summary>
@@ -20,7 +21,10 @@ internal sealed class AttributeRule(ObjectAttributes rule)
     /// <summary>True until enough headers were seen to know.</summary>
     internal bool IsLearning => rule == ObjectAttributes.Auto && !_found && Volatile.Read(ref _seen) < Samples;
 
-    /// <summary>True when a listing cannot tell what a file shows.</summary>
+    /// <summary>True until enough markers of directories were seen too: a bucket may show directories first. Those that have none count.</summary>
+    internal bool AreMarkersSamples => IsLearning && Volatile.Read(ref _markersSeen) < Samples;
+
+    /// <summary>True when a listing cannot tell what a file or directory shows.</summary>
     internal bool ListingsLack => _found && rule != ObjectAttributes.Ignore;
 
     /// <summary>Attributes and kind of an object; takes note of what its headers say.</summary>
@@ -30,9 +34,27 @@ internal sealed class AttributeRule(ObjectAttributes rule)
         if (attributes.AreFromHeaders && !_found)
         {
             Interlocked.Increment(ref _seen);
-            _found = attributes.Mode != InodeAttributes.Unknown || attributes.Uid != InodeAttributes.Unknown || attributes.Gid != InodeAttributes.Unknown;
+            _found = SaysWhose(attributes);
         }
 
         return attributes;
     }
+
+    /// <summary>Attributes of a directory by its marker; takes note of what its headers say.</summary>
+    /// <param name="marker">Null where there is none.</param>
+    /// <param name="otherwise">What then holds.</param>
+    internal InodeAttributes ReadMarker(ObjectStat? marker, in InodeAttributes otherwise)
+    {
+        InodeAttributes attributes = marker is null ? otherwise with { AreFromHeaders = true } : ObjectAttributeReader.ReadMarker(marker, rule);
+        if (!_found)
+        {
+            Interlocked.Increment(ref _markersSeen);
+            _found = marker is not null && SaysWhose(attributes);
+        }
+
+        return attributes;
+    }
+
+    private static bool SaysWhose(in InodeAttributes attributes)
+        => attributes.Mode != InodeAttributes.Unknown || attributes.Uid != InodeAttributes.Unknown || attributes.Gid != InodeAttributes.Unknown;
 }

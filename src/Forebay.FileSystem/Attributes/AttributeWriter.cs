@@ -65,8 +65,10 @@ internal sealed class AttributeWriter(FileSystemOptions options)
 
     private uint ModeOf(InodeKind kind, uint mode) => kind switch
     {
-        InodeKind.Directory => FuseMode.Directory | (options.DirectoryMode & PermissionBits),
+        InodeKind.Directory => FuseMode.Directory | PermissionsOf(mode, options.DirectoryMode),
         InodeKind.SymbolicLink => FuseMode.SymbolicLink | LinkMode,
-        _ => FuseMode.File | (mode == InodeAttributes.Unknown ? options.FileMode & PermissionBits : mode & ~options.ModeMask & PermissionBits),
+        _ => FuseMode.File | PermissionsOf(mode, options.FileMode),
     };
+
+    private uint PermissionsOf(uint mode, uint otherwise) => PermissionBits & (mode == InodeAttributes.Unknown ? otherwise : mode & ~options.ModeMask);
 }

@@ -4,11 +4,11 @@ using Forebay.Engine;
 namespace Forebay.FileSystem;
 
 /// <summary>
-/// Asks for headers of files that a listing is about to show with their attributes, as many at once as the mount point asks its source: a few while it
+/// Asks for headers of files, and of the markers of directories, that a listing is about to show with their attributes, as many at once as the mount point asks its source: a few while it
 /// is not known whether the source keeps attributes there, and all once it is known that it does. Thread-safe.
 /// </summary>
 /// <remarks>Never what a listing depends on: after <see cref="Patience"/> or a failure it is shown without, and nothing is asked for a while.</remarks>
-internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, TimeProvider time)
+internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, DirectoryMarkers markers, TimeProvider time)
 {
     /// <summary>Files asked for at a time; about what one answer to the kernel holds.</summary>
     private const int MostAtOnce = 128;
@@ -29,8 +29,15 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
         int most = rule.IsLearning ? AttributeRule.Samples : MostAtOnce;
         using RequestDeadline deadline = new(Patience, grace: TimeSpan.Zero, time, cancellationToken);
         List<Task<ResolvedName>> asked = [];
-        for (int i = stream.Index; asked.Count < most && (i = NextUnknown(stream, i, i + MostAtOnce)) >= 0; i++)
+        List<Task> askedMarkers = [];
+        for (int i = stream.Index; asked.Count + askedMarkers.Count < most && (i = NextUnknown(stream, i, i + MostAtOnce)) >= 0; i++)
         {
+            if (stream.Entries[i].IsPrefix)
+            {
+                askedMarkers.Add(markers.BringAsync(stream.Entries[i].Name, deadline.Token));
+                continue;
+            }
+
             asked.Add(mount.ResolveAsync(stream.Entries[i].Name, NameDetail.Headers, requestId: null, deadline.Token).AsTask());
         }
 
@@ -44,6 +51,7 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
                 }
             }
 
+            await Task.WhenAll(askedMarkers);
             if (asked.Count > 0 && NextUnknown(stream, stream.Index, stream.Index + MostAtOnce) is int still && still >= 0 && still < stream.Index + asked.Count)
             {
                 // They are not kept (or not told): asking again for each answer would only cost.
@@ -73,7 +81,7 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, T
         IReadOnlyList<ListEntry> entries = stream.Entries;
         for (int i = from; i < Math.Min(entries.Count, until); i++)
         {
-            if (entries[i].Stat is { Headers: null } && !mount.TryResolve(entries[i].Name, NameDetail.Headers, out _))
+            if (entries[i].IsPrefix ? markers.IsWanted(entries[i].Name) : entries[i].Stat is { Headers: null } && !mount.TryResolve(entries[i].Name, NameDetail.Headers, out _))
             {
                 return i;
             }

@@ -15,7 +15,21 @@ internal static class ObjectAttributeReader
     /// <param name="kind">A link when its mode says so.</param>
     internal static InodeAttributes Read(ObjectStat stat, ObjectAttributes rule, out InodeKind kind)
     {
-        kind = InodeKind.File;
+        InodeAttributes attributes = Read(stat, rule, TryParseMode);
+        kind = attributes.Mode != InodeAttributes.Unknown && (attributes.Mode & FuseMode.TypeMask) == FuseMode.SymbolicLink ? InodeKind.SymbolicLink : InodeKind.File;
+        return WithoutType(attributes);
+    }
+
+    /// <summary>Attributes of a directory by its marker.</summary>
+    /// <param name="marker">The object; without headers it says nothing but its time.</param>
+    /// <param name="rule">Whether headers count.</param>
+    internal static InodeAttributes ReadMarker(ObjectStat marker, ObjectAttributes rule) => WithoutType(Read(marker, rule, TryParseDirectoryMode));
+
+    private static InodeAttributes WithoutType(in InodeAttributes attributes)
+        => attributes.Mode == InodeAttributes.Unknown ? attributes : attributes with { Mode = attributes.Mode & PermissionBits };
+
+    private static InodeAttributes Read(ObjectStat stat, ObjectAttributes rule, ModeParser tryParse)
+    {
         long modified = stat.LastModified.UtcTicks - DateTimeOffset.UnixEpoch.Ticks;
         if (rule == ObjectAttributes.Ignore || stat.Headers is not { } headers)
         {
@@ -24,10 +38,9 @@ internal static class ObjectAttributeReader
 
         IReadOnlyDictionary<string, string> metadata = headers.UserMetadata;
         uint mode = InodeAttributes.Unknown;
-        if (metadata.TryGetValue("mode", out string? text) && TryParseMode(text, out uint parsed))
+        if (metadata.TryGetValue("mode", out string? text) && tryParse(text, out uint parsed))
         {
-            kind = (parsed & FuseMode.TypeMask) == FuseMode.SymbolicLink ? InodeKind.SymbolicLink : InodeKind.File;
-            mode = parsed & PermissionBits;
+            mode = parsed;
         }
 
         if (metadata.TryGetValue("mtime", out text) && TryParseTime(text, out long ticks))
@@ -36,6 +49,24 @@ internal static class ObjectAttributeReader
         }
 
         return new InodeAttributes(mode, Id(metadata, "uid"), Id(metadata, "gid"), modified, AreFromHeaders: true);
+    }
+
+    private delegate bool ModeParser(string text, out uint mode);
+
+    /// <summary>
+    /// As <see cref="TryParseMode"/>; but s3fs writes the mode of a directory that it makes as a decimal number without the type (493 for 0755): what can be
+    /// that, up to 0777, is.
+    /// </summary>
+    internal static bool TryParseDirectoryMode(string text, out uint mode)
+    {
+        const uint AllPermissions = 0x1FF;
+        string digits = text.Trim();
+        if (digits.Length is > 0 and <= 3 && digits[0] != '0' && uint.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out mode) && mode <= AllPermissions)
+        {
+            return true;
+        }
+
+        return TryParseMode(text, out mode);
     }
 
     /// <summary>s3fs and ossfs write a decimal number with the type (33188), rclone an octal one (100644); 644 and 0644 are octal too.</summary>

@@ -6,7 +6,7 @@ namespace Forebay.Robustness.Mounts;
 public sealed class RealServerTests(RadosGateway gateway) : IClassFixture<RadosGateway>
 {
     /// <summary>Path and kind; of what is no directory also mode, owner, group, size, whole seconds of the modification time, target of links.</summary>
-    private const string Attributes = """find . -mindepth 1 \( -type d -printf '%P %y\n' -o -printf '%P %y %m %U %G %s %Ts %l\n' \) | sort""";
+    private const string Attributes = """find . -mindepth 1 \( -type d -printf '%P %y %m %U %G %Ts\n' -o -printf '%P %y %m %U %G %s %Ts %l\n' \) | sort""";
 
     [MountFact]
     public async Task ABucketIsTheTreeThatWasCopiedIntoIt()
@@ -42,7 +42,7 @@ public sealed class RealServerTests(RadosGateway gateway) : IClassFixture<RadosG
             s3fs {bucket} {mount["s3fs"]} -o url={gateway.Endpoint},endpoint={gateway.Region},use_path_request_style,passwd_file={mount["passwd"]},sigv4
             trap 'cd /; umount {mount["s3fs"]}' EXIT
             cd {mount["s3fs"]}
-            mkdir -m 750 private; mkdir -m 755 'with space'
+            mkdir -m 700 private; mkdir -m 775 'with space'; mkdir empty; chown 77:88 empty; touch -d '2001-02-03 UTC' empty
             echo one > private/one; chmod 640 private/one; chown 1234:2345 private/one; touch -d '2021-03-04 05:06:07 UTC' private/one
             echo two > 'with space/two'; chmod 755 'with space/two'; touch -d '1999-12-31 23:59:59 UTC' 'with space/two'
             ln -s private/one link
@@ -56,7 +56,7 @@ public sealed class RealServerTests(RadosGateway gateway) : IClassFixture<RadosG
         Finished read = await mount.ShellAsync($"cd {mount.MountPoint} && {Attributes}; md5sum large private/one link");
 
         Assert.Equal(written.Output, read.Output);
-        Assert.Equal(9, read.Output.TrimEnd().Split('\n').Length);
+        Assert.Equal(10, read.Output.TrimEnd().Split('\n').Length);
     }
 
     [MountFact("rclone", "rclone")]
