@@ -32,7 +32,7 @@ public interface IFileMountPoint : IMountPoint
     /// <param name="marker">Set only on true: with headers, or no object where there is none.</param>
     bool TryResolveMarker(string path, out ResolvedName marker);
 
-    /// <summary>The marker of a directory, asking the under-store where it is not known. <see cref="ErrorKind.NotFound"/> is never thrown.</summary>
+    /// <summary>The marker of a directory, asking the under-store where it is not known; in an outage, as it was known. <see cref="ErrorKind.NotFound"/> is never thrown.</summary>
     ValueTask<ResolvedName> ResolveMarkerAsync(string path, string? requestId, CancellationToken cancellationToken);
 
     /// <summary>Lists what lies directly in a directory, in UTF-8 byte order of keys (a directory counts with its trailing slash).</summary>

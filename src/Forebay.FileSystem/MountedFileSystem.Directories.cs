@@ -312,13 +312,16 @@ public sealed partial class MountedFileSystem
         }
 
         InodeAttributes attributes = AttributesOf(stat, entry.Name, out InodeKind kind, out TimeSpan attributesFreshFor);
-        freshFor = stat is null && _markers.IsNeeded(entry.Name) ? TimeSpan.Zero : Least(freshFor, attributesFreshFor);
+        if (stat is null && _markers.IsNeeded(entry.Name))
+        {
+            freshFor = TimeSpan.Zero;
+        }
 
         // Of a page that is not believed any more an entry may be older than the inode that is known by its name.
         FuseEntryOut item;
         if (freshFor > TimeSpan.Zero && TryLookUp(request, reading.NodeId, name, stat, kind, attributes, out InodeView view))
         {
-            item = EntryOf(view, freshFor);
+            item = EntryOf(view, freshFor, attributesFreshFor);
         }
         else
         {

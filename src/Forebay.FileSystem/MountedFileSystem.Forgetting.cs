@@ -37,6 +37,7 @@ public sealed partial class MountedFileSystem
     /// <summary>Metadata of a path, or with a trailing slash or empty of everything below, is not believed any more.</summary>
     private void OnForgotten(string path)
     {
+        _markers.Forget();
         if (_kernel is not { } kernel)
         {
             return;

@@ -203,7 +203,7 @@ public sealed partial class MountedFileSystem
             return;
         }
 
-        FuseEntryOut entry = EntryOf(view, Least(answer.FreshFor, freshFor));
+        FuseEntryOut entry = EntryOf(view, answer.FreshFor, freshFor);
         request.ReplyEntry(entry);
     }
 
@@ -231,10 +231,14 @@ public sealed partial class MountedFileSystem
         return _table.TryLookUp(parent, name, kind, stat, attributes, request.Unique, request.IsRepeated, out view);
     }
 
-    private FuseEntryOut EntryOf(in InodeView view, TimeSpan freshFor)
+    /// <summary>What the kernel is told of a name.</summary>
+    /// <param name="view">The inode.</param>
+    /// <param name="freshFor">How long the name may be believed.</param>
+    /// <param name="attributesFreshFor">How long the attributes may, if that is less.</param>
+    private FuseEntryOut EntryOf(in InodeView view, TimeSpan freshFor, TimeSpan attributesFreshFor)
     {
         var entry = new FuseEntryOut { NodeId = view.NodeId, Attr = _attributes.Of(view) };
-        entry.SetValidity(Least(_options.EntryTimeout, freshFor), Least(_options.AttributeTimeout, freshFor));
+        entry.SetValidity(Least(_options.EntryTimeout, freshFor), Least(_options.AttributeTimeout, Least(freshFor, attributesFreshFor)));
         return entry;
     }
 

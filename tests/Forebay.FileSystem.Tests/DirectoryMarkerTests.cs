@@ -94,11 +94,75 @@ public sealed class DirectoryMarkerTests
 
         Assert.Equal(302, world.Kernel.List(InodeTable.Root, plus: true).Count);
         Assert.Equal(302, world.Kernel.List(InodeTable.Root, plus: true).Count);
-        Assert.InRange(world.Memory.StatRequests, 16, 32);
+        Assert.Equal(16, world.Memory.StatRequests);
 
         long asked = world.Memory.StatRequests;
         world.Kernel.Walk("200");
         Assert.Equal(asked, world.Memory.StatRequests);
+    }
+
+    [Fact]
+    public async Task RefusedMarkersCountAsSamples()
+    {
+        ManualTimeProvider time = new();
+        await using var world = new FileSystemWorld(time: time);
+        for (int i = 0; i < 300; i++)
+        {
+            world.Memory.PutPattern($"{i:000}/file", 10);
+        }
+
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.Fail(ErrorKind.AccessDenied));
+        for (int i = 0; i < 5; i++)
+        {
+            world.Kernel.List(InodeTable.Root, plus: true);
+            time.Advance(TimeSpan.FromSeconds(61));
+        }
+
+        Assert.InRange(world.Plan.Calls(UnderStoreCall.Stat), 1, 16);
+    }
+
+    /// <summary>As rclone leaves it: a question for each directory and few seconds would be too much.</summary>
+    [Fact]
+    public async Task ThatThereIsNoMarkerIsBelievedForAWhileAndUntilARefresh()
+    {
+        ManualTimeProvider time = new();
+        await using var world = new FileSystemWorld(Always, time);
+        world.Memory.Put("implied/file", "x");
+        int asked = 0;
+        world.Plan.When(UnderStoreCall.Stat, (key, _) => key == "implied/" && ++asked == 0, Fault.Fail(ErrorKind.AccessDenied));
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.InRange(world.Kernel.Walk("implied").EntryValidSeconds, 6UL, 60UL);
+            time.Advance(TimeSpan.FromSeconds(10));
+        }
+
+        Assert.Equal(1, asked);
+        world.Memory.Put("implied/", "", Headers(("mode", "16832")));
+        await world.Mount.RefreshAsync("implied/", CancellationToken.None);
+        Assert.Equal(FuseMode.Directory | 0x1C0u, world.Kernel.Walk("implied").Attr.Mode);
+    }
+
+    [Fact]
+    public async Task InAnOutageAMarkerStandsIn()
+    {
+        ManualTimeProvider time = new();
+        await using var world = new FileSystemWorld(Always, time);
+        world.Memory.Put("kept/", "", Headers(("mode", "16832")));
+        await world.Mount.StatAsync("kept/", null, CancellationToken.None);
+        await world.Mount.ListDirectoryAsync("", null, 1_000, null, CancellationToken.None);
+        time.Advance(TimeSpan.FromSeconds(61));
+        world.Plan.OnEvery(UnderStoreCall.Stat, Fault.Fail(ErrorKind.Unavailable));
+        world.Plan.OnEvery(UnderStoreCall.List, Fault.Fail(ErrorKind.Unavailable));
+
+        Task<Reply> lookup = world.Kernel.Start(FuseOpcode.Lookup, InodeTable.Root, "kept\0"u8);
+        while (!lookup.IsCompleted)
+        {
+            // The pauses between retries are of this clock.
+            time.Advance(TimeSpan.FromMilliseconds(5));
+            await Task.Yield();
+        }
+
+        Assert.Equal(FuseMode.Directory | 0x1C0u, (await lookup).Read<FuseEntryOut>().Attr.Mode);
     }
 
     [Fact]

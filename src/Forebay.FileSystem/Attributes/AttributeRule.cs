@@ -10,7 +10,7 @@ internal sealed class AttributeRule(ObjectAttributes rule)
     internal const int Samples = 16;
 
     private int _seen;
-    private int _markersSeen;
+    private int _markersAsked;
     private volatile bool _found = rule == ObjectAttributes.Always;
 
     /// <summary>What to ask for when a name is looked up.</summary>
@@ -21,8 +21,8 @@ internal sealed class AttributeRule(ObjectAttributes rule)
     /// <summary>True until enough headers were seen to know.</summary>
     internal bool IsLearning => rule == ObjectAttributes.Auto && !_found && Volatile.Read(ref _seen) < Samples;
 
-    /// <summary>True until enough markers of directories were seen too: a bucket may show directories first. Those that have none count.</summary>
-    internal bool AreMarkersSamples => IsLearning && Volatile.Read(ref _markersSeen) < Samples;
+    /// <summary>True until enough markers of directories were asked for too: a bucket may show directories first.</summary>
+    internal bool AreMarkersSamples => IsLearning && Volatile.Read(ref _markersAsked) < Samples;
 
     /// <summary>True when a listing cannot tell what a file or directory shows.</summary>
     internal bool ListingsLack => _found && rule != ObjectAttributes.Ignore;
@@ -34,7 +34,7 @@ internal sealed class AttributeRule(ObjectAttributes rule)
         if (attributes.AreFromHeaders && !_found)
         {
             Interlocked.Increment(ref _seen);
-            _found = SaysWhose(attributes);
+            NoteFound(attributes);
         }
 
         return attributes;
@@ -46,15 +46,23 @@ internal sealed class AttributeRule(ObjectAttributes rule)
     internal InodeAttributes ReadMarker(ObjectStat? marker, in InodeAttributes otherwise)
     {
         InodeAttributes attributes = marker is null ? otherwise with { AreFromHeaders = true } : ObjectAttributeReader.ReadMarker(marker, rule);
-        if (!_found)
+        if (marker is not null)
         {
-            Interlocked.Increment(ref _markersSeen);
-            _found = marker is not null && SaysWhose(attributes);
+            NoteFound(attributes);
         }
 
         return attributes;
     }
 
-    private static bool SaysWhose(in InodeAttributes attributes)
-        => attributes.Mode != InodeAttributes.Unknown || attributes.Uid != InodeAttributes.Unknown || attributes.Gid != InodeAttributes.Unknown;
+    /// <summary>True when the marker of a directory may be asked for; as a sample it counts from here on.</summary>
+    internal bool TryAskForMarker() => ListingsLack || (AreMarkersSamples && Interlocked.Increment(ref _markersAsked) <= Samples);
+
+    // Never taken back: several may look at the same time.
+    private void NoteFound(in InodeAttributes attributes)
+    {
+        if (attributes.Mode != InodeAttributes.Unknown || attributes.Uid != InodeAttributes.Unknown || attributes.Gid != InodeAttributes.Unknown)
+        {
+            _found = true;
+        }
+    }
 }

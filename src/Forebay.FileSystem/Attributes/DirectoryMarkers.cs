@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Forebay.Core;
 using Forebay.Engine;
 
@@ -9,12 +10,18 @@ namespace Forebay.FileSystem;
 /// </summary>
 /// <remarks>
 /// Never what a look-up or a listing depends on: a directory without a marker, or whose marker cannot be asked for within <see cref="Patience"/>, is shown as
-/// the mount's options say, and after a failure nothing is asked for a while.
+/// the mount's options say, and after a failure nothing is asked for a while. What the mount point does not keep for long (that there is no marker, or
+/// anything in an outage) is remembered here for <see cref="Memory"/>.
 /// </remarks>
 internal sealed class DirectoryMarkers(IFileMountPoint mount, AttributeRule rule, TimeProvider time)
 {
+    /// <summary>Answers that are remembered; when there are more, all are forgotten.</summary>
+    private const int MostAnswers = 10_000;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Memory = TimeSpan.FromSeconds(60);
+    private readonly ConcurrentDictionary<string, Answer> _answers = new(StringComparer.Ordinal);
     private long _restUntil = long.MinValue;
 
     /// <summary>True when a directory cannot be shown with its attributes before its marker was asked for.</summary>
@@ -30,20 +37,24 @@ internal sealed class DirectoryMarkers(IFileMountPoint mount, AttributeRule rule
     /// <param name="cancellationToken">The caller's.</param>
     internal async Task BringAsync(string path, CancellationToken cancellationToken)
     {
+        if (!rule.TryAskForMarker())
+        {
+            return;
+        }
+
         using RequestDeadline deadline = new(Patience, grace: TimeSpan.Zero, time, cancellationToken);
         try
         {
             ResolvedName marker = await mount.ResolveMarkerAsync(path, requestId: null, deadline.Token);
             _ = rule.ReadMarker(marker.Object, default);
-            if (!mount.TryResolveMarker(path, out _))
+            if (marker.Object is null || !mount.TryResolveMarker(path, out _))
             {
-                // It is not kept: asking for each look would only cost.
-                StartRest();
+                Remember(path, marker.Object);
             }
         }
         catch (Exception error) when (error is ForebayException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
-            StartRest();
+            Volatile.Write(ref _restUntil, time.After(Rest));
         }
     }
 
@@ -54,16 +65,46 @@ internal sealed class DirectoryMarkers(IFileMountPoint mount, AttributeRule rule
     internal InodeAttributes Read(string path, in InodeAttributes otherwise, out TimeSpan freshFor)
     {
         freshFor = TimeSpan.MaxValue;
-        if (!rule.ListingsLack || !mount.TryResolveMarker(path, out ResolvedName marker))
+        if (!rule.ListingsLack || !TryFind(path, out ObjectStat? marker, out TimeSpan known))
         {
             return otherwise;
         }
 
-        freshFor = marker.FreshFor;
-        return rule.ReadMarker(marker.Object, otherwise);
+        freshFor = known;
+        return rule.ReadMarker(marker, otherwise);
     }
 
-    private bool IsUnknown(string path) => time.GetTimestamp() >= Volatile.Read(ref _restUntil) && !mount.TryResolveMarker(path, out _);
+    /// <summary>What is remembered is not believed any more.</summary>
+    internal void Forget() => _answers.Clear();
 
-    private void StartRest() => Volatile.Write(ref _restUntil, time.After(Rest));
+    private bool IsUnknown(string path) => time.GetTimestamp() >= Volatile.Read(ref _restUntil) && !TryFind(path, out _, out _);
+
+    private bool TryFind(string path, out ObjectStat? marker, out TimeSpan freshFor)
+    {
+        if (mount.TryResolveMarker(path, out ResolvedName known) && known.Object is not null)
+        {
+            (marker, freshFor) = (known.Object, known.FreshFor);
+            return true;
+        }
+
+        long now = time.GetTimestamp();
+        bool isKnown = _answers.TryGetValue(path, out Answer answer) && now < answer.Until;
+        (marker, freshFor) = isKnown ? (answer.Marker, time.GetElapsedTime(now, answer.Until)) : default;
+        return isKnown;
+    }
+
+    private void Remember(string path, ObjectStat? marker)
+    {
+        if (_answers.Count >= MostAnswers)
+        {
+            _answers.Clear();
+        }
+
+        _answers[path] = new Answer(marker, time.After(Memory));
+    }
+
+    /// <summary>What was told of a directory.</summary>
+    /// <param name="Marker">Null where there is none.</param>
+    /// <param name="Until">Timestamp until which it is believed.</param>
+    private readonly record struct Answer(ObjectStat? Marker, long Until);
 }

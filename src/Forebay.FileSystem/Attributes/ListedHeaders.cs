@@ -30,14 +30,16 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, D
         using RequestDeadline deadline = new(Patience, grace: TimeSpan.Zero, time, cancellationToken);
         List<Task<ResolvedName>> asked = [];
         List<Task> askedMarkers = [];
+        string? firstAsked = null;
         for (int i = stream.Index; asked.Count + askedMarkers.Count < most && (i = NextUnknown(stream, i, i + MostAtOnce)) >= 0; i++)
         {
             if (stream.Entries[i].IsPrefix)
             {
-                askedMarkers.Add(markers.BringAsync(stream.Entries[i].Name, deadline.Token));
+                askedMarkers.Add(markers.BringAsync(stream.Entries[i].Name, cancellationToken));
                 continue;
             }
 
+            firstAsked ??= stream.Entries[i].Name;
             asked.Add(mount.ResolveAsync(stream.Entries[i].Name, NameDetail.Headers, requestId: null, deadline.Token).AsTask());
         }
 
@@ -52,7 +54,7 @@ internal sealed class ListedHeaders(IFileMountPoint mount, AttributeRule rule, D
             }
 
             await Task.WhenAll(askedMarkers);
-            if (asked.Count > 0 && NextUnknown(stream, stream.Index, stream.Index + MostAtOnce) is int still && still >= 0 && still < stream.Index + asked.Count)
+            if (firstAsked is not null && !mount.TryResolve(firstAsked, NameDetail.Headers, out _))
             {
                 // They are not kept (or not told): asking again for each answer would only cost.
                 StartRest();
