@@ -6,23 +6,19 @@ namespace Forebay.Engine.Metadata;
 /// </summary>
 /// <remarks>
 /// Bounds: changes that wait take at most about <see cref="MostPendingBytes"/>. Beyond it everything is forgotten, for what was dropped must not come back, and
-/// nothing more is kept before the file takes writes again. Lock: <c>_gate</c>, never held while a file is read or written.
+/// nothing more is kept before the file takes writes again.
 /// </remarks>
 /// <param name="file">Where the log is.</param>
 /// <param name="mount">Whose it is.</param>
 /// <param name="maxBytes">What the log may hold; its oldest end goes first.</param>
-internal sealed class KeptListings(MetadataFile file, KeptMetadata mount, long maxBytes)
+internal sealed class KeptListings(MetadataFile file, KeptMetadata mount, long maxBytes) : KeptPart<KeptListings.Changes>
 {
     internal const long MostPendingBytes = 8 << 20;
     private const int BytesPerChange = 128;
-    private readonly Lock _gate = new();
-    private Changes _pending = new();
-    private Changes? _committing;
-    private int _epoch = 1;
     private long _drops;
 
     /// <summary>What the log may hold.</summary>
-    internal long MaxBytes { get; } = maxBytes;
+    internal long MaxBytes { get; set; } = maxBytes;
 
     /// <summary>Bytes written since the log was measured; owned by <see cref="MetadataFile"/>.</summary>
     internal long BytesSinceMeasured { get; set; } = long.MaxValue / 2;
@@ -35,7 +31,7 @@ internal sealed class KeptListings(MetadataFile file, KeptMetadata mount, long m
     {
         get
         {
-            lock (_gate)
+            lock (Gate)
             {
                 return _drops;
             }
@@ -48,14 +44,14 @@ internal sealed class KeptListings(MetadataFile file, KeptMetadata mount, long m
     /// <param name="segment">What was stored.</param>
     public void Keep(string? delimiter, string prefix, ListingSegment segment)
     {
-        lock (_gate)
+        lock (Gate)
         {
-            if (segment.KeptEpoch == _epoch || _pending.IsClosed)
+            if (segment.KeptEpoch == Epoch || Pending.IsClosed)
             {
                 return;
             }
 
-            segment.KeptEpoch = _epoch;
+            segment.KeptEpoch = Epoch;
             Add(new KeptListing(KeptListingKind.Listing, delimiter, prefix, segment));
         }
 
@@ -69,67 +65,27 @@ internal sealed class KeptListings(MetadataFile file, KeptMetadata mount, long m
     public void DropPrefix(string prefix) => Drop(new KeptListing(KeptListingKind.PrefixDropped, Delimiter: null, prefix, Segment: null));
 
     /// <summary>What was kept and not dropped since, in a table of its own. Writes what waits, reads the whole log and blocks meanwhile.</summary>
+    /// <param name="latest">Number of the last entry: the highest sequence there is in the table.</param>
     /// <returns>Null when it cannot be told at the moment.</returns>
-    public ListingTable? Replay() => file.ReplayListings(mount);
+    public ListingTable? Replay(out long latest) => file.ReplayListings(mount, out latest);
 
-    /// <summary>Completes when everything noted until now was written, or could not be.</summary>
-    public Task WrittenAsync()
+    protected override void TakeBack(Changes older)
     {
-        lock (_gate)
+        Pending.PutBefore(older);
+        if (Pending.IsClosed)
         {
-            return _pending.Log.Count > 0 ? _pending.Written.Task : _committing?.Written.Task ?? Task.CompletedTask;
-        }
-    }
-
-    /// <summary>The changes to write now; null when there are none. Ends with <see cref="EndCommit"/>.</summary>
-    internal Changes? BeginCommit()
-    {
-        lock (_gate)
-        {
-            if (_pending.Log.Count == 0)
-            {
-                return null;
-            }
-
-            _committing = _pending;
-            _pending = new Changes();
-            return _committing;
-        }
-    }
-
-    /// <summary>What was begun is in the file, or waits again.</summary>
-    internal void EndCommit(bool isWritten)
-    {
-        Changes? ended;
-        lock (_gate)
-        {
-            ended = _committing;
-            _committing = null;
-            if (ended is not null && !isWritten)
-            {
-                _pending.PutBefore(ended);
-                CloseIfTooMuch();
-            }
+            Epoch++;
         }
 
-        ended?.Written.TrySetResult();
-    }
-
-    /// <summary>The file is a new, empty one: nothing is kept.</summary>
-    internal void BeginAnew()
-    {
-        lock (_gate)
-        {
-            _epoch++;
-        }
+        CloseIfTooMuch();
     }
 
     private void Drop(KeptListing change)
     {
-        lock (_gate)
+        lock (Gate)
         {
             _drops++;
-            if (!_pending.IsClosed)
+            if (!Pending.IsClosed)
             {
                 Add(change);
             }
@@ -140,27 +96,27 @@ internal sealed class KeptListings(MetadataFile file, KeptMetadata mount, long m
 
     private void Add(KeptListing change)
     {
-        _pending.Add(change);
+        Pending.Add(change);
         CloseIfTooMuch();
     }
 
     private void CloseIfTooMuch()
     {
-        if (_pending.Bytes > MostPendingBytes)
+        if (Pending.Bytes > MostPendingBytes)
         {
-            _pending.Close();
-            _epoch++;
+            Pending.Close();
+            Epoch++;
         }
     }
 
     /// <summary>A piece of the log.</summary>
-    internal sealed class Changes
+    internal sealed class Changes : KeptChanges
     {
         internal List<KeptListing> Log { get; private set; } = [];
 
         internal long Bytes { get; private set; }
 
-        internal TaskCompletionSource Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        internal override bool IsEmpty => Log.Count == 0;
 
         /// <summary>True when changes were lost for want of room: everything is forgotten then.</summary>
         internal bool IsClosed { get; private set; }

@@ -10,21 +10,17 @@ namespace Forebay.Engine.Metadata;
 /// </summary>
 /// <remarks>
 /// Bounds: changes that wait take at most about <see cref="MostPendingBytes"/>. Beyond it everything is forgotten, for what is gone must not come back, and
-/// nothing more is kept before the file takes writes again. Lock: <c>_gate</c>, never held while a file is read or written.
+/// nothing more is kept before the file takes writes again.
 /// </remarks>
 /// <param name="file">Where they are.</param>
 /// <param name="mount">Whose they are.</param>
 /// <param name="capacity">Most rows.</param>
 /// <param name="isCached">Tells whether bytes of a key may be cached: its stat then outlives others.</param>
-internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capacity, Func<string, bool> isCached)
+internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capacity, Func<string, bool> isCached) : KeptPart<KeptStats.Changes>
 {
     internal const int MostPendingBytes = 4 << 20;
     private const int BytesPerChange = 128;
     private const int MostPrefixes = 64;
-    private readonly Lock _gate = new();
-    private Changes _pending = new();
-    private Changes? _committing;
-    private int _epoch = 1;
 
     /// <summary>Most rows.</summary>
     internal int Capacity { get; } = capacity;
@@ -43,11 +39,11 @@ internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capac
         byte[]? value;
         bool isPending;
         int epoch;
-        lock (_gate)
+        lock (Gate)
         {
             // A batch is taken from here only when it is in the file.
-            isPending = _pending.TryFind(key, out value) || (_committing is { } committing && committing.TryFind(key, out value));
-            epoch = _epoch;
+            isPending = Pending.TryFind(key, out value) || (Committing is { } committing && committing.TryFind(key, out value));
+            epoch = Epoch;
         }
 
         if (!isPending)
@@ -73,22 +69,22 @@ internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capac
         }
 
         long written;
-        lock (_gate)
+        lock (Gate)
         {
-            written = MarkOf(_epoch, value);
+            written = MarkOf(Epoch, value);
             if (written == mark)
             {
                 return mark;
             }
 
-            if (_pending.IsClosed || _pending.Bytes + value.Length > MostPendingBytes)
+            if (Pending.IsClosed || Pending.Bytes + value.Length > MostPendingBytes)
             {
                 // An older row must not stand for what cannot be written.
                 ForgetLocked(stat.Key);
                 return 0;
             }
 
-            _pending.Set(stat.Key, value);
+            Pending.Set(stat.Key, value);
         }
 
         file.Wake();
@@ -98,7 +94,7 @@ internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capac
     /// <summary>Forgets one key: it is gone, or something else than was kept.</summary>
     public void Forget(string key)
     {
-        lock (_gate)
+        lock (Gate)
         {
             ForgetLocked(key);
         }
@@ -109,7 +105,7 @@ internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capac
     /// <summary>Forgets all keys that begin with a prefix.</summary>
     public void ForgetBelow(string prefix)
     {
-        lock (_gate)
+        lock (Gate)
         {
             ForgetBelowLocked(prefix);
         }
@@ -117,80 +113,37 @@ internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capac
         file.Wake();
     }
 
-    /// <summary>Completes when everything noted until now was written, or could not be.</summary>
-    public Task WrittenAsync()
+    protected override void TakeBack(Changes older)
     {
-        lock (_gate)
+        if (Pending.PutBefore(older, MostPrefixes))
         {
-            return !_pending.IsEmpty ? _pending.Written.Task : _committing?.Written.Task ?? Task.CompletedTask;
-        }
-    }
-
-    /// <summary>The changes to write now; null when there are none. Ends with <see cref="EndCommit"/>.</summary>
-    internal Changes? BeginCommit()
-    {
-        lock (_gate)
-        {
-            if (_pending.IsEmpty)
-            {
-                return null;
-            }
-
-            _committing = _pending;
-            _pending = new Changes();
-            return _committing;
-        }
-    }
-
-    /// <summary>What was begun is in the file, or waits again.</summary>
-    internal void EndCommit(bool isWritten)
-    {
-        Changes? ended;
-        lock (_gate)
-        {
-            ended = _committing;
-            _committing = null;
-            if (ended is not null && !isWritten && _pending.PutBefore(ended, MostPrefixes))
-            {
-                _epoch++;
-            }
-        }
-
-        ended?.Written.TrySetResult();
-    }
-
-    /// <summary>The file is a new, empty one: marks given before count no more.</summary>
-    internal void BeginAnew()
-    {
-        lock (_gate)
-        {
-            _epoch++;
+            Epoch++;
         }
     }
 
     private void ForgetLocked(string key)
     {
-        if (_pending.Bytes > MostPendingBytes)
+        if (Pending.Bytes > MostPendingBytes)
         {
             ForgetBelowLocked("");
-            _pending.IsClosed = true;
+            Pending.IsClosed = true;
         }
 
-        _pending.Forget(key);
+        Pending.Forget(key);
     }
 
     private void ForgetBelowLocked(string prefix)
     {
-        if (_pending.AddPrefix(prefix, MostPrefixes))
+        if (Pending.AddPrefix(prefix, MostPrefixes))
         {
-            _epoch++;
+            Epoch++;
         }
     }
 
     private static long MarkOf(int epoch, byte[] value) => ((long)epoch << 32) | Crc32C.Compute(value);
 
     /// <summary>Changes in the order: prefixes that are forgotten, then keys.</summary>
-    internal sealed class Changes
+    internal sealed class Changes : KeptChanges
     {
         internal Dictionary<string, byte[]?> Ops { get; } = new(StringComparer.Ordinal);
 
@@ -198,12 +151,10 @@ internal sealed class KeptStats(MetadataFile file, KeptMetadata mount, int capac
 
         internal long Bytes { get; private set; }
 
-        internal TaskCompletionSource Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
         /// <summary>True when changes were lost for want of room: everything is forgotten then.</summary>
         internal bool IsClosed { get; set; }
 
-        internal bool IsEmpty => Ops.Count == 0 && Prefixes.Count == 0;
+        internal override bool IsEmpty => Ops.Count == 0 && Prefixes.Count == 0;
 
         internal bool TryFind(string key, [MaybeNullWhen(false)] out byte[]? value) => Ops.TryGetValue(key, out value) || Covers(key);
 

@@ -83,21 +83,21 @@ internal sealed class ListingTable(long maxBytes)
         }
     }
 
-    /// <summary>Takes over what another table knows and this one does not, as far as there is room.</summary>
+    /// <summary>Takes over what another table knows and this one does not, as far as there is room; it leaves again before anything else.</summary>
     /// <param name="older">What it says is older than anything here. No other thread uses it.</param>
-    /// <param name="asOf">For what is taken over; before that of anything here.</param>
+    /// <param name="latest">Sequence above all of <paramref name="older"/>'s: what is taken over is put before zero, in its order.</param>
     /// <param name="expiresAt">For what is taken over.</param>
-    public void FillFrom(ListingTable older, MetadataMoment asOf, long expiresAt)
+    public void FillFrom(ListingTable older, long latest, long expiresAt)
     {
         lock (_gate)
         {
-            FillFrom(older._flat, _flat, asOf, expiresAt);
+            FillFrom(older._flat, _flat, latest, expiresAt);
             foreach ((string delimiter, Dictionary<string, ListingSpace> spaces) in older._delimited)
             {
                 foreach ((string prefix, ListingSpace space) in spaces)
                 {
                     ListingSpace target = GetOrAddDelimited(delimiter, prefix);
-                    FillFrom(space, target, asOf, expiresAt);
+                    FillFrom(space, target, latest, expiresAt);
                     RemoveIfEmpty(target);
                 }
             }
@@ -233,15 +233,18 @@ internal sealed class ListingTable(long maxBytes)
         return sum;
     }
 
-    private void FillFrom(ListingSpace older, ListingSpace space, MetadataMoment asOf, long expiresAt)
+    private void FillFrom(ListingSpace older, ListingSpace space, long latest, long expiresAt)
     {
         foreach (ListingSegment segment in older.Segments)
         {
             // Not where it overlaps what is known: that is newer.
-            var taken = new ListingSegment(segment.Lower, segment.Upper, segment.Entries, asOf, expiresAt);
-            if (_bytes + taken.Cost <= maxBytes)
+            (int start, int count) = space.FindOverlapping(segment.Lower, segment.Upper);
+            var taken = new ListingSegment(segment.Lower, segment.Upper, segment.Entries, new MetadataMoment(segment.AsOf.Sequence - latest, 0), expiresAt) { Space = space };
+            if (count == 0 && _bytes + taken.Cost <= maxBytes)
             {
-                TryPlace(space, taken);
+                space.Replace(start, 0, [taken]);
+                LinkOldest(taken);
+                Volatile.Write(ref _bytes, _bytes + taken.Cost);
             }
         }
     }
@@ -403,6 +406,19 @@ internal sealed class ListingTable(long maxBytes)
 
         _newest = segment;
         _oldest ??= segment;
+    }
+
+    private void LinkOldest(ListingSegment segment)
+    {
+        segment.Newer = _oldest;
+        segment.Older = null;
+        if (_oldest is not null)
+        {
+            _oldest.Older = segment;
+        }
+
+        _oldest = segment;
+        _newest ??= segment;
     }
 
     private void Unlink(ListingSegment segment)

@@ -71,7 +71,7 @@ internal sealed partial class MetadataCache
 
     /// <summary>
     /// Takes the listings that a process before this one kept into the table, once: as expired, and older than any answer. What cannot be read at the moment is
-    /// tried again later.
+    /// tried again later, and a disk that hangs is not waited for.
     /// </summary>
     private async ValueTask RecallListingsAsync(CancellationToken cancellationToken)
     {
@@ -92,7 +92,14 @@ internal sealed partial class MetadataCache
             recall = _recall;
         }
 
-        await recall.WaitAsync(cancellationToken);
+        try
+        {
+            await recall.WaitAsync(Patience, _time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            // It goes on, for those who ask later.
+        }
     }
 
     private void RecallListings()
@@ -100,9 +107,18 @@ internal sealed partial class MetadataCache
         for (int replay = 0; replay < MostReplays; replay++)
         {
             long drops = _keptListings!.Drops;
-            if (_keptListings.Replay() is not { } kept)
+            if (_keptListings.Replay(out long latest) is not { } kept)
             {
                 break;
+            }
+
+            // Answers about objects that came before the listings they contradict were known here.
+            foreach (StatEntry entry in _stats.All())
+            {
+                if (entry.Sequence > _allRefreshedAt && kept.Lookup(entry.Key, timestamp: 0, out ObjectStat? shown, allowExpired: true) is not null && Differ(shown, entry.Stat))
+                {
+                    kept.DropKey(entry.Key);
+                }
             }
 
             lock (_gate)
@@ -110,7 +126,7 @@ internal sealed partial class MetadataCache
                 // What was dropped meanwhile may be in the copy that was read.
                 if (_keptListings.Drops == drops)
                 {
-                    _listings.FillFrom(kept, new MetadataMoment(_allRefreshedAt, 0), Expired);
+                    _listings.FillFrom(kept, latest + 1, Expired);
                     return;
                 }
             }

@@ -112,7 +112,7 @@ internal sealed partial class MetadataCache
         long timestamp = _time.GetTimestamp();
         sink = new ListEntrySink(query.MaxEntries, cutBytes);
         ListingCoverage coverage = ListingReader.Read(_listings, _listings.Flat, range, query.MaxEntries, timestamp, allowExpired, ref sink);
-        if (coverage != ListingCoverage.Hole || query.Delimiter is null
+        if ((coverage != ListingCoverage.Hole && !allowExpired) || query.Delimiter is null
             || !_listings.TryGetDelimited(query.Prefix, query.Delimiter, out ListingSpace? space))
         {
             return coverage;
@@ -120,7 +120,8 @@ internal sealed partial class MetadataCache
 
         var other = new ListEntrySink(query.MaxEntries, cutBytes);
         ListingCoverage otherCoverage = ListingReader.Read(_listings, space, range, query.MaxEntries, timestamp, allowExpired, ref other);
-        if (otherCoverage != ListingCoverage.Hole || other.Count > sink.Count)
+        bool isFlatBetter = coverage != ListingCoverage.Hole && (otherCoverage == ListingCoverage.Hole || IsNewer(_listings.Flat, space, range.Lower, timestamp));
+        if (!isFlatBetter && (otherCoverage != ListingCoverage.Hole || other.Count > sink.Count))
         {
             sink = other;
             return otherCoverage;
@@ -128,6 +129,10 @@ internal sealed partial class MetadataCache
 
         return coverage;
     }
+
+    /// <summary>Of two listings that both expired, the one that was asked for later counts.</summary>
+    private bool IsNewer(ListingSpace one, ListingSpace other, byte[] position, long timestamp)
+        => _listings.Find(one, position, timestamp, allowExpired: true)?.AsOf.Sequence > _listings.Find(other, position, timestamp, allowExpired: true)?.AsOf.Sequence;
 
     private async ValueTask<ListPage> FillAsync(
         ListQuery query, ListingRange range, ListEntrySink sink, int cut, string? requestId, CancellationToken cancellationToken)
@@ -194,7 +199,11 @@ internal sealed partial class MetadataCache
             return null;
         }
 
-        await RecallListingsAsync(cancellationToken);
+        if (ReadKnown(query, range, cut, allowExpired: true, out _) == ListingCoverage.Hole)
+        {
+            await RecallListingsAsync(cancellationToken);
+        }
+
         ListingCoverage coverage = ReadKnown(query, range, cut, allowExpired: true, out ListEntrySink sink);
         if (coverage == ListingCoverage.Hole && sink.Count == 0)
         {

@@ -37,7 +37,7 @@ internal sealed class MetadataDatabase : IDisposable
             "$mount", "$kind", "$delimiter", "$prefix", "$lower", "$upper", "$entries", "$bytes", "$checksum");
         _deleteCovered = Command(
             writer,
-            "DELETE FROM listing WHERE mount = $mount AND delimiter IS $delimiter AND prefix = $prefix AND lower >= $lower AND ($upper IS NULL OR (lower < $upper AND upper <= $upper))",
+            "DELETE FROM listing WHERE mount = $mount AND delimiter IS $delimiter AND prefix = $prefix AND lower >= $lower AND lower < coalesce($upper, x'FF') AND ($upper IS NULL OR upper <= $upper)",
             "$mount", "$delimiter", "$prefix", "$lower", "$upper");
         _find = Command(reader, "SELECT value, checksum FROM stat WHERE mount = $mount AND key = $key", "$mount", "$key");
     }
@@ -209,7 +209,7 @@ internal sealed class MetadataDatabase : IDisposable
             return 0;
         }
 
-        Set(_log, mount, (long)row.Kind, row.Delimiter, row.Prefix, row.Lower, row.Upper, row.Entries, row.Bytes, row.Checksum());
+        Set(_log, mount, (long)row.Kind, row.Delimiter, row.Prefix, row.Lower, row.Upper, row.Entries, row.Bytes, row.Checksum(mount));
         _log.ExecuteNonQuery();
         return row.Bytes;
     }
@@ -218,7 +218,8 @@ internal sealed class MetadataDatabase : IDisposable
     /// <param name="mount">Whose.</param>
     /// <param name="mostBytes">What may stay.</param>
     /// <param name="mostDrops">Entries that only say what was dropped.</param>
-    internal void CutLog(long mount, long mostBytes, long mostDrops)
+    /// <returns>True when something was cut.</returns>
+    internal bool CutLog(long mount, long mostBytes, long mostDrops)
     {
         using SqliteCommand prune = Writing(
             "DELETE FROM listing WHERE mount = $mount AND kind <> 0 AND number < coalesce((SELECT min(number) FROM listing WHERE mount = $mount AND kind = 0), 9e18)", "$mount");
@@ -228,7 +229,7 @@ internal sealed class MetadataDatabase : IDisposable
         (long bytes, long drops) = MeasureLog(mount);
         if (bytes <= mostBytes && drops <= mostDrops)
         {
-            return;
+            return false;
         }
 
         long last = 0;
@@ -238,15 +239,16 @@ internal sealed class MetadataDatabase : IDisposable
             using SqliteDataReader found = oldest.ExecuteReader();
             while ((bytes > mostBytes / 8 * 7 || drops > mostDrops / 8 * 7) && found.Read())
             {
-                last = found.GetInt64(0);
-                drops -= found.GetInt64(1) == 0 ? 0 : 1;
-                bytes -= found.GetInt64(2);
+                last = Number(found.GetValue(0));
+                drops -= Number(found.GetValue(1)) == 0 ? 0 : 1;
+                bytes -= Number(found.GetValue(2));
             }
         }
 
         using SqliteCommand cut = Writing("DELETE FROM listing WHERE mount = $mount AND number <= $last", "$mount", "$last");
         Set(cut, mount, last);
         cut.ExecuteNonQuery();
+        return true;
     }
 
     /// <summary>Bytes of the log of listings, and entries that only say what was dropped.</summary>
@@ -255,7 +257,7 @@ internal sealed class MetadataDatabase : IDisposable
         using SqliteCommand sum = Writing("SELECT coalesce(sum(bytes), 0), coalesce(sum(kind <> 0), 0) FROM listing WHERE mount = $mount", "$mount");
         Set(sum, mount);
         using SqliteDataReader found = sum.ExecuteReader();
-        return found.Read() ? (found.GetInt64(0), found.GetInt64(1)) : default;
+        return found.Read() ? (Number(found.GetValue(0)), Number(found.GetValue(1))) : default;
     }
 
     /// <summary>The log of listings in its order, by a connection of its own. A damaged row ends what is believed before it: an entry without a segment that drops everything.</summary>
@@ -268,7 +270,7 @@ internal sealed class MetadataDatabase : IDisposable
         using SqliteDataReader found = select.ExecuteReader();
         while (found.Read())
         {
-            yield return ListingRow.Read(found) ?? new KeptListing(KeptListingKind.PrefixDropped, Delimiter: null, "", Segment: null);
+            yield return ListingRow.Read(found, mount) ?? new KeptListing(KeptListingKind.PrefixDropped, Delimiter: null, "", Segment: null);
         }
     }
 
@@ -384,10 +386,13 @@ internal sealed class MetadataDatabase : IDisposable
         return Number(command);
     }
 
-    /// <summary>The one number that a command gives; no number is damage that SQLite has not seen.</summary>
-    private static long Number(SqliteCommand command)
+    /// <summary>The one number that a command gives.</summary>
+    private static long Number(SqliteCommand command) => Number(command.ExecuteScalar());
+
+    /// <summary>What must be a number; if it is none, that is damage which SQLite has not seen.</summary>
+    private static long Number(object? value)
     {
         const int Corrupt = 11;
-        return command.ExecuteScalar() is long number ? number : throw new SqliteException("A number is missing or is none.", Corrupt);
+        return value is long number ? number : throw new SqliteException("A number is missing or is none.", Corrupt);
     }
 }

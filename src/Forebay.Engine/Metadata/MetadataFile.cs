@@ -65,8 +65,7 @@ internal sealed class MetadataFile : IDisposable
     /// <summary>The part of one mount point; only before <see cref="Start"/>.</summary>
     internal KeptMetadata For(string identity, KeptBounds bounds, Func<string, bool> isCached)
     {
-        // Stats are worth more: without them no cached byte is served.
-        var kept = new KeptMetadata(this, identity, bounds with { ListingBytes = Math.Min(bounds.ListingBytes, _maxBytes / 2) }, isCached);
+        var kept = new KeptMetadata(this, identity, bounds, isCached);
         _mounts.Add(kept);
         return kept;
     }
@@ -74,6 +73,12 @@ internal sealed class MetadataFile : IDisposable
     /// <summary>Opens the file and starts the thread that writes.</summary>
     internal void Start()
     {
+        // Stats are worth more: without them no cached byte is served.
+        foreach (KeptMetadata mount in _mounts)
+        {
+            mount.Listings.MaxBytes = Math.Min(mount.Listings.MaxBytes, _maxBytes / 2 / _mounts.Count);
+        }
+
         lock (_writing)
         {
             TryOpen();
@@ -102,8 +107,9 @@ internal sealed class MetadataFile : IDisposable
     }
 
     /// <summary>What is in the log of a mount point's listings, with what waited; null when it cannot be told.</summary>
-    internal ListingTable? ReplayListings(KeptMetadata mount)
+    internal ListingTable? ReplayListings(KeptMetadata mount, out long latest)
     {
+        latest = 0;
         // What could not be written may say that something is dropped.
         if (!Flush())
         {
@@ -118,7 +124,8 @@ internal sealed class MetadataFile : IDisposable
                 switch (entry.Kind)
                 {
                     case KeptListingKind.Listing:
-                        table.Insert(entry.Delimiter, entry.Prefix, entry.Segment!);
+                        latest = entry.Segment!.AsOf.Sequence;
+                        table.Insert(entry.Delimiter, entry.Prefix, entry.Segment);
                         break;
                     case KeptListingKind.KeyDropped:
                         table.DropKey(entry.Prefix);
@@ -279,8 +286,13 @@ internal sealed class MetadataFile : IDisposable
         bool isTooLarge = database.UsedBytes() > _maxBytes;
         foreach (KeptMetadata mount in _mounts)
         {
-            TrimStats(database, mount, isTooLarge);
             TrimListings(database, mount, isTooLarge);
+        }
+
+        isTooLarge = isTooLarge && database.UsedBytes() > _maxBytes;
+        foreach (KeptMetadata mount in _mounts)
+        {
+            TrimStats(database, mount, isTooLarge);
         }
     }
 
@@ -308,7 +320,11 @@ internal sealed class MetadataFile : IDisposable
         if (isTooLarge || listings.BytesSinceMeasured > listings.MaxBytes / 64 || listings.DropsSinceMeasured > MostDrops / 8)
         {
             listings.BytesSinceMeasured = listings.DropsSinceMeasured = 0;
-            database.CutLog(mount.Number, isTooLarge ? Math.Min(database.MeasureLog(mount.Number).Bytes / 8 * 7, listings.MaxBytes) : listings.MaxBytes, MostDrops);
+            if (database.CutLog(mount.Number, isTooLarge ? Math.Min(database.MeasureLog(mount.Number).Bytes / 8 * 7, listings.MaxBytes) : listings.MaxBytes, MostDrops))
+            {
+                // What is gone may be in use and never change: it is kept again when it is told again.
+                listings.BeginAnew();
+            }
         }
     }
 

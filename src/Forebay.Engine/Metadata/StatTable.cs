@@ -33,6 +33,9 @@ internal sealed class StatTable
     /// <summary>Finds an entry without a lock.</summary>
     public bool TryFind(ReadOnlySpan<char> key, [NotNullWhen(true)] out StatEntry? entry) => _bySpan.TryGetValue(key, out entry);
 
+    /// <summary>All entries, as they are while it is read; needs no lock.</summary>
+    public IEnumerable<StatEntry> All() => _entries.Select(pair => pair.Value);
+
     /// <summary>Adds an entry, or puts it in the place of the one with its key, evicting another if there is no room.</summary>
     public void Set(StatEntry entry)
     {

@@ -349,6 +349,170 @@ public sealed class KeptListingsTests : KeptStatsFixture
         await ListingFailsAsync(next, "many/000/");
     }
 
+    /// <summary>The oldest row may be of a listing that is in use and never changes.</summary>
+    [Fact]
+    public async Task WhatWasCutIsKeptAgainWhenItIsToldAgain()
+    {
+        using (Life life = Begin(maxBytes: 1 << 20))
+        {
+            await ListAsync(life, "dir-1/", "/");
+            for (int i = 0; i < 400; i++)
+            {
+                for (int j = 0; j < 100; j++)
+                {
+                    _store.Put(ScriptedStore.MakeStat($"many/{i:d3}/{j:d3}-{new string('x', 30)}"));
+                }
+
+                await ListAsync(life, $"many/{i:d3}/", "/");
+                Assert.True(i % 20 != 0 || life.File.Flush());
+            }
+
+            Assert.True(life.File.Flush());
+            _time.Advance(61);
+            await ListAsync(life, "dir-1/", "/");
+        }
+
+        _store.Failure = Down;
+        using Life next = Begin(maxBytes: 1 << 20);
+        Assert.Equal(10, (await ListAsync(next, "dir-1/", "/")).Count);
+    }
+
+    /// <summary>A directory without directories is told by a flat listing, and one that got some by another: the later one counts.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task OfTwoListingsThatExpiredTheLaterOneCounts(bool isFirstRecalled)
+    {
+        List<ListEntry> later;
+        Life life = Begin();
+        await ListAsync(life, "dir-1/", "/");
+        if (isFirstRecalled)
+        {
+            life.Dispose();
+            life = Begin();
+        }
+
+        _store.Put(ScriptedStore.MakeStat("dir-1/sub/file"));
+        _time.Advance(61);
+        later = await ListAsync(life, "dir-1/", "/");
+        Assert.Equal(11, later.Count);
+        _time.Advance(61);
+        if (!isFirstRecalled)
+        {
+            life.Dispose();
+            life = Begin();
+        }
+
+        _store.Failure = Down;
+        await ListingFailsAsync(life, "never listed/");
+        Assert.Equal(later, await ListAsync(life, "dir-1/", "/"));
+        Assert.True((await life.Cache.ResolveAsync("dir-1/sub", NameDetail.Listed, null, _deadline.Token)).IsDirectory);
+        life.Dispose();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WhatThisProcessKnowsOfAnObjectIsNotContradicted(bool isGone)
+    {
+        using (Life life = Begin())
+        {
+            await ListAsync(life, "dir-1/", "/");
+            await ListAsync(life, "dir-2/", "/");
+        }
+
+        const string Key = "dir-1/käse-01 😀";
+        _store.Delete(Key);
+        if (!isGone)
+        {
+            _store.Put(ScriptedStore.MakeStat(Key, version: 2));
+        }
+
+        using Life next = Begin();
+        await next.GetAsync(Key);
+        await next.GetAsync("dir-2/käse-02 😀");
+        _store.Failure = Down;
+        await ListingFailsAsync(next, "dir-1/");
+        Assert.Equal(10, (await ListAsync(next, "dir-2/", "/")).Count);
+    }
+
+    /// <summary>The file is no part of what memory can tell.</summary>
+    [Fact]
+    public async Task WhatIsKnownDoesNotWaitForTheFile()
+    {
+        using Life life = Begin();
+        List<ListEntry> told = await ListAsync(life, "dir-1/", "/");
+        Assert.True(life.File.Flush());
+        using var other = Connect();
+        using var command = other.CreateCommand();
+        command.CommandText = "BEGIN IMMEDIATE";
+        command.ExecuteNonQuery();
+        life.Cache.Refresh("dir-2/");
+        _time.Advance(61);
+        _store.Failure = Down;
+
+        Assert.Equal(told, await ListAsync(life, "dir-1/", "/"));
+        ValueTask<ListPage> known = life.Cache.ListAsync(new ListQuery("dir-1/", "/", null, 1_000), null, _deadline.Token);
+        Assert.True(known.IsCompleted, "what is known was waited for");
+        await known;
+        command.CommandText = "ROLLBACK";
+        command.ExecuteNonQuery();
+    }
+
+    [Fact]
+    public async Task WhatIsRecalledLeavesBeforeWhatIsKnown()
+    {
+        for (int i = 0; i < 3_000; i++)
+        {
+            _store.Put(ScriptedStore.MakeStat($"many/{i:d4}/file"));
+        }
+
+        using (Life life = Begin())
+        {
+            for (int i = 0; i < 2_000; i++)
+            {
+                await ListAsync(life, $"many/{i:d4}/", "/");
+            }
+        }
+
+        using Life next = Begin(options => options with { MaxListingBytes = 1 << 20 });
+        await ListAsync(next, "dir-1/", "/");
+        _store.Failure = Down;
+        await ListingFailsAsync(next, "never listed/");
+        _store.Failure = null;
+        _time.Advance(2);
+        for (int i = 2_000; i < 3_000; i++)
+        {
+            await ListAsync(next, $"many/{i:d4}/", "/");
+        }
+
+        int asked = _store.Lists;
+        Assert.Equal(10, (await ListAsync(next, "dir-1/", "/")).Count);
+        Assert.Equal(asked, _store.Lists);
+    }
+
+    [Fact]
+    public async Task ALogThatCannotBeMeasuredIsDamaged()
+    {
+        using (Life life = Begin())
+        {
+            await ListAsync(life, "dir-1/", "/");
+        }
+
+        Run("UPDATE listing SET bytes = 'x'");
+        using (Life life = Begin())
+        {
+            await ListAsync(life, "dir-2/", "/");
+            life.File.Flush();
+            life.File.Flush();
+        }
+
+        Assert.True(File.Exists(FilePath + ".damaged"), "the damaged file is not there for a look");
+        _store.Failure = Down;
+        using Life next = Begin();
+        Assert.Equal(10, (await ListAsync(next, "dir-2/", "/")).Count);
+    }
+
     [Fact]
     public async Task DropsAreBoundedAndWhatTheyCountForGoesWithThem()
     {
