@@ -13,6 +13,7 @@ internal static unsafe partial class Native
     internal const int OpenCloseOnExec = 0x80000;
     internal const int LockExclusive = 2;
     internal const int LockNonBlocking = 4;
+    internal const int LockNone = 8; // LOCK_UN
     internal const int AtEmptyPath = 0x1000;
     internal const uint StatxBasicStats = 0x7ff;
     internal const int NoSuchFile = 2;

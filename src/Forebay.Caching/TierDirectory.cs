@@ -156,7 +156,15 @@ internal sealed class TierDirectory : IDisposable
         File.Delete(IndexDamagedPath);
     }
 
-    public void Dispose() => _lock?.Dispose();
+    public void Dispose()
+    {
+        if (_lock is { IsClosed: false })
+        {
+            // Closing alone leaves it to a child of this process that has not come to its own program yet, for the moment that takes.
+            _ = Native.FileLock(_lock, Native.LockNone);
+            _lock.Dispose();
+        }
+    }
 
     private static TierDirectory Translate(string path, Func<TierDirectory> open)
     {

@@ -1,11 +1,14 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
 using Forebay.Core;
 using Forebay.Testing;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 using static Forebay.Caching.Tests.Tiers.TierHarness;
 
 namespace Forebay.Caching.Tests.Tiers;
 
-public sealed class TierDirectoryTests : IDisposable
+public sealed partial class TierDirectoryTests : IDisposable
 {
     private readonly TempDirectory _temp = new();
 
@@ -74,6 +77,20 @@ public sealed class TierDirectoryTests : IDisposable
         Assert.Contains("emove", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A child has all descriptors of its parent until it runs its own program: closing them is not letting go.</summary>
+    [Fact]
+    public void ALockThatAChildInheritedIsLetGo()
+    {
+        Tier first = Open(_temp["tier"]);
+        string path = Path.Combine(_temp["tier"], "lock");
+        string number = Directory.EnumerateFiles("/proc/self/fd").First(link => File.ResolveLinkTarget(link, returnFinalTarget: false)?.FullName == path);
+        using SafeFileHandle inherited = new(Duplicate(int.Parse(Path.GetFileName(number), CultureInfo.InvariantCulture)), ownsHandle: true);
+        Assert.False(inherited.IsInvalid);
+        first.Dispose();
+
+        Open(_temp["tier"]).Dispose();
+    }
+
     [Fact]
     public void ASecondOpenerIsRefusedWhileTheFirstWorks()
     {
@@ -99,4 +116,7 @@ public sealed class TierDirectoryTests : IDisposable
         Assert.Contains(disk.Path, error.Message, StringComparison.Ordinal);
         Assert.Contains("right to write", error.Message.Replace("may write", "right to write", StringComparison.Ordinal), StringComparison.Ordinal);
     }
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial int Duplicate(int descriptor);
 }

@@ -64,6 +64,7 @@ public sealed class TierObjectModelTests
         private int _bound = 6;
         private int _deaths;
         private bool _allFitted = true;
+        private bool _isOpen;
 
         internal Life()
         {
@@ -75,7 +76,11 @@ public sealed class TierObjectModelTests
         public void Dispose()
         {
             LetGo();
-            _tier.Dispose();
+            if (_isOpen)
+            {
+                _tier.Dispose();
+            }
+
             _temp.Dispose();
         }
 
@@ -137,7 +142,14 @@ public sealed class TierObjectModelTests
             return IsAsModelled();
         }
 
-        private Tier OpenHere() => Open(Here, _time, Quota, new TierOwners([], maxOpenFiles: 2, maxObjects: _bound));
+        private Tier OpenHere()
+        {
+            // What fails to open is told, not that the one before is closed already.
+            _isOpen = false;
+            Tier opened = Open(Here, _time, Quota, new TierOwners([], maxOpenFiles: 2, maxObjects: _bound));
+            _isOpen = true;
+            return opened;
+        }
 
         private bool TryPut(ObjectVersion version, int page)
         {
