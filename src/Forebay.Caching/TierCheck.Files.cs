@@ -11,13 +11,17 @@ public sealed partial class TierCheck
         foreach (string path in Directory.EnumerateFileSystemEntries(_directory.Path).Order(StringComparer.Ordinal))
         {
             string name = Path.GetFileName(path);
-            if (name is TierDirectory.MarkerName or TierDirectory.MarkerName + ".new" or TierDirectory.LockName or TierDirectory.IndexDamagedName or "index.db" or "index.db-wal" or "index.db-shm" or "objects" or "lost+found")
+            if (name is TierDirectory.MarkerName or TierDirectory.MarkerName + ".new" or TierDirectory.LockName or TierDirectory.IndexDamagedName or "index.db" or "index.db-wal" or "index.db-shm"
+                or TierDirectory.MetadataName or TierDirectory.MetadataName + "-wal" or TierDirectory.MetadataName + "-shm" or "objects" or "lost+found")
             {
                 continue;
             }
 
-            bool setAside = name.StartsWith("index.db.damaged-", StringComparison.Ordinal);
-            AddStray(path, setAside ? "an index that an earlier start found damaged and set aside" : "a file that is not Forebay's");
+            AddStray(
+                path,
+                name.StartsWith("index.db.damaged-", StringComparison.Ordinal) ? "an index that an earlier start found damaged and set aside"
+                    : name is TierDirectory.MetadataName + ".damaged" ? "kept metadata that an earlier start found damaged and set aside"
+                    : "a file that is not Forebay's");
         }
 
         if (!Directory.Exists(_directory.ObjectsPath))

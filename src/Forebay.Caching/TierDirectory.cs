@@ -25,6 +25,7 @@ internal sealed class TierDirectory : IDisposable
 
     /// <summary>Name of the file that is locked.</summary>
     internal const string LockName = "lock";
+    internal const string MetadataName = "metadata.db";
 
     /// <summary>Name of the empty file that says: the index was found damaged while it was used; the next start begins it anew.</summary>
     internal const string IndexDamagedName = "index-damaged";
@@ -48,7 +49,7 @@ internal sealed class TierDirectory : IDisposable
 
     internal string IndexPath => System.IO.Path.Combine(Path, "index.db");
 
-    internal string MetadataPath => System.IO.Path.Combine(Path, "metadata.db");
+    internal string MetadataPath => System.IO.Path.Combine(Path, MetadataName);
 
     internal string ObjectsPath => System.IO.Path.Combine(Path, "objects");
 

@@ -159,6 +159,10 @@ public sealed class TierCheckTests : IDisposable
         Fill();
         File.WriteAllText(_temp["tier/notes.txt"], "mine");
         File.WriteAllText(_temp["tier/objects/00/notes.txt"], "mine");
+        foreach (string ours in (ReadOnlySpan<string>)["metadata.db", "metadata.db-wal", "metadata.db-shm", "lost+found"])
+        {
+            File.WriteAllText(_temp[$"tier/{ours}"], "ours, or the disk's");
+        }
 
         TierCheckReport report = Check();
 
