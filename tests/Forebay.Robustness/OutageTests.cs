@@ -177,6 +177,8 @@ public sealed class OutageTests
             await StopAsync(before, isKilled: true);
         }
 
+        // Keys that happen to be in the environment are no rights on a directory.
+        settings.Environment["AWS_ACCESS_KEY_ID"] = "of-somebody";
         await using NodeProcess node = await NodeProcess.StartAsync(settings);
         using SignedClient client = new(node.S3Address);
         Assert.Equal(content, (await client.GetAsync("data", "cached")).Body);

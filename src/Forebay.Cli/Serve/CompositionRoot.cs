@@ -87,11 +87,12 @@ internal static class CompositionRoot
     public static IUnderStore StoreOf(MountConfiguration mount, FillOptions fill, TimeProvider time)
         => UnderStoreFactory.Create(UnderStoreUrl.Parse(mount.ToUrl(), CredentialsOf(mount.Access)).Options, fill.ConnectTimeout, fill.MaxConcurrentRanges + fill.MaxAheadObjects + 16, time);
 
-    /// <summary>Whose rights a source is read with. The chain is known by what steers it: a role's own keys change every few hours.</summary>
+    /// <summary>Whose rights a source is read with; a directory by this process, whatever keys the environment has. The chain is known by what steers it: a role's own keys change every few hours.</summary>
     private static string IdentityOf(MountConfiguration mount)
     {
         SourceAccess access = mount.Access;
-        return access.Anonymous ? "anonymous"
+        return mount.Source.Scheme is "file" ? "process"
+            : access.Anonymous ? "anonymous"
             : access.AccessKeyId is { } id ? $"key {id}"
             : access.Profile is { } profile ? $"profile {profile}"
             : $"chain {Chain("AWS_ACCESS_KEY_ID")} {Chain("AWS_PROFILE")} {Chain("AWS_ROLE_ARN")}";
