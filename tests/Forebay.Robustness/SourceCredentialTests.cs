@@ -107,11 +107,22 @@ public sealed class SourceCredentialTests : IAsyncLifetime
     }
 
     [Fact]
-    public Task AnInstancesMetadataIsAsked() => ShowsAsync("TEMP1", "token-of-TEMP1", new()
+    public async Task AnInstancesMetadataIsAsked()
     {
-        ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = _service.Endpoint,
-        ["AWS_EC2_METADATA_DISABLED"] = "false",
-    });
+        await using NodeProcess node = await StartAsync(new()
+        {
+            ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = _service.Endpoint,
+            ["AWS_EC2_METADATA_DISABLED"] = "false",
+        });
+        using SignedClient client = new(node.S3Address);
+
+        Answer answer = await client.GetAsync("data", "object");
+
+        // Asked again, as the SDK may when an answer is slow, it gives another pair.
+        Assert.True(answer.IsSuccess, $"{answer.Status} {answer.ErrorCode}: {string.Join(", ", _service.Requests)}");
+        Assert.NotEmpty(_seen);
+        Assert.All(_seen, request => Assert.True(_service.IsValid(request.AccessKeyId) && request.SessionToken == $"token-of-{request.AccessKeyId}", $"{request}"));
+    }
 
     [Fact]
     public async Task TemporaryPairsAreReplacedBeforeTheyExpire()

@@ -16,6 +16,9 @@ public sealed partial class NoDescriptors : IDisposable
     /// <summary>Begins; the limit is the process's: nothing else may run in it.</summary>
     public static NoDescriptors Begin()
     {
+        // What is not reachable any more would give its descriptors back in the middle.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         FillPool();
         var none = new NoDescriptors();
         Assert.Equal(0, GetLimit(OpenFiles, out none._before));
