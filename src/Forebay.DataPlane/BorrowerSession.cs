@@ -16,19 +16,27 @@ internal sealed class BorrowerSession(LendingSocket socket)
     private int _open;
     private volatile bool _isEnded;
 
-    /// <summary>Asks for a file; empty when it is not lent, for whatever reason.</summary>
-    internal async ValueTask<FileSegment> BorrowAsync(string key, string etag, long length, TimeSpan patience, TimeProvider time, CancellationToken cancellationToken)
+    /// <summary>Nothing can be asked any more.</summary>
+    internal bool IsEnded => _isEnded;
+
+    /// <summary>Asks for a file; no loan when it is not lent, for whatever reason.</summary>
+    /// <param name="wish">What.</param>
+    /// <param name="patience">Longest wait.</param>
+    /// <param name="time">Clock of it.</param>
+    /// <param name="isRenewal">The one question at a time that renews what is held: it has its place.</param>
+    /// <param name="cancellationToken">Ends this wait.</param>
+    internal async ValueTask<Loan> BorrowAsync(LoanWish wish, TimeSpan patience, TimeProvider time, bool isRenewal, CancellationToken cancellationToken)
     {
-        if (Interlocked.Increment(ref _open) > MostQuestions)
+        if (Interlocked.Increment(ref _open) > MostQuestions && !isRenewal)
         {
             Interlocked.Decrement(ref _open);
             return default;
         }
 
         ulong loan = Interlocked.Increment(ref _lastLoan);
-        Question question = new(length);
+        Question question = new(wish.Length);
         _questions[loan] = question;
-        if (!TryAsk(loan, key, etag, length) || _isEnded)
+        if (!TryAsk(loan, wish) || _isEnded)
         {
             Close(loan, question, default);
         }
@@ -74,7 +82,7 @@ internal sealed class BorrowerSession(LendingSocket socket)
                     throw new MalformedLendingException("a descriptor came that can be written, or has another length than the object");
                 }
 
-                Close(loan, question, descriptor is null ? default : new FileSegment(descriptor, 0, question.Length, new Loan(this, loan, descriptor)));
+                Close(loan, question, descriptor is null ? default : new Loan(this, loan, descriptor));
                 descriptor = null;
             }
             finally
@@ -107,23 +115,24 @@ internal sealed class BorrowerSession(LendingSocket socket)
         }
     }
 
-    private bool TryAsk(ulong loan, string key, string etag, long length)
-    {
-        Span<byte> buffer = stackalloc byte[LendingMessage.MaxBytes];
-        LendingMessage borrow = new(buffer, LendingMessageKind.Borrow);
-        borrow.Number(loan);
-        borrow.Number((ulong)length);
-        borrow.Text(key);
-        borrow.Text(etag);
-        return TrySend(borrow.Bytes);
-    }
-
-    private void Return(ulong loan)
+    /// <summary>Tells the node that a loan is not needed any more.</summary>
+    internal void Return(ulong loan)
     {
         Span<byte> buffer = stackalloc byte[16];
         LendingMessage message = new(buffer, LendingMessageKind.Return);
         message.Number(loan);
         TrySend(message.Bytes);
+    }
+
+    private bool TryAsk(ulong loan, LoanWish wish)
+    {
+        Span<byte> buffer = stackalloc byte[LendingMessage.MaxBytes];
+        LendingMessage borrow = new(buffer, LendingMessageKind.Borrow);
+        borrow.Number(loan);
+        borrow.Number((ulong)wish.Length);
+        borrow.Text(wish.Key);
+        borrow.Text(wish.ETag);
+        return TrySend(borrow.Bytes);
     }
 
     private bool TrySend(ReadOnlySpan<byte> message)
@@ -138,42 +147,32 @@ internal sealed class BorrowerSession(LendingSocket socket)
         return false;
     }
 
-    private void Close(ulong loan, Question question, FileSegment file)
+    private void Close(ulong number, Question question, in Loan loan)
     {
-        if (!_questions.TryRemove(loan, out _))
+        if (!_questions.TryRemove(number, out _))
         {
-            file.Dispose();
+            loan.GiveBack();
             return;
         }
 
         Interlocked.Decrement(ref _open);
-        if (!question.TryAnswer(file))
+        if (!question.TryAnswer(loan))
         {
-            file.Dispose();
+            loan.GiveBack();
         }
     }
 
     /// <summary>What was asked and by whom it is waited for.</summary>
     private sealed class Question(long length)
     {
-        private readonly TaskCompletionSource<FileSegment> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource<Loan> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         internal long Length { get; } = length;
 
-        internal Task<FileSegment> Answer => _answer.Task;
+        internal Task<Loan> Answer => _answer.Task;
 
-        internal bool TryAnswer(FileSegment file) => _answer.TrySetResult(file);
+        internal bool TryAnswer(in Loan loan) => _answer.TrySetResult(loan);
 
         internal bool TryGiveUp() => _answer.TrySetResult(default);
-    }
-
-    /// <summary>Returns what was borrowed, once.</summary>
-    private sealed class Loan(BorrowerSession session, ulong number, SafeFileHandle descriptor) : IFileReference
-    {
-        public void Release(ByteRange range)
-        {
-            descriptor.Dispose();
-            session.Return(number);
-        }
     }
 }

@@ -17,12 +17,16 @@ public sealed class FileBorrower : IWholeFileSource, IDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan GreetingPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>A node that has just begun may be slow, and nobody waits.</summary>
+    private static readonly TimeSpan RenewalPatience = TimeSpan.FromSeconds(30);
+
     private readonly FileBorrowerOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ManualResetEventSlim _stop = new();
     private readonly Thread _thread;
     private readonly Lock _lock = new();
+    private readonly HeldLoans _held = new();
     private LendingSocket? _socket;
     private BorrowerSession? _session;
 
@@ -60,13 +64,17 @@ public sealed class FileBorrower : IWholeFileSource, IDisposable
     public void Start() => _thread.Start();
 
     /// <inheritdoc/>
-    public ValueTask<FileSegment> BorrowAsync(ObjectStat stat, CancellationToken cancellationToken)
+    public async ValueTask<FileSegment> BorrowAsync(ObjectStat stat, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(stat);
-        string key = _options.Prefix + stat.Key;
-        return Volatile.Read(ref _session) is { } session && stat.Length > 0 && LendingMessage.Fits(key) && LendingMessage.Fits(stat.ETag)
-            ? session.BorrowAsync(key, stat.ETag, stat.Length, _options.Patience, _time, cancellationToken)
-            : default;
+        LoanWish wish = new(_options.Prefix + stat.Key, stat.ETag, stat.Length);
+        if (Volatile.Read(ref _session) is not { } session || stat.Length <= 0 || !LendingMessage.Fits(wish.Key) || !LendingMessage.Fits(stat.ETag))
+        {
+            return default;
+        }
+
+        Loan loan = await session.BorrowAsync(wish, _options.Patience, _time, isRenewal: false, cancellationToken);
+        return loan.Descriptor is null ? default : _held.Add(loan, wish);
     }
 
     /// <summary>Ends the connection: the node takes back what was lent. Descriptors that are held stay readable.</summary>
@@ -235,12 +243,26 @@ public sealed class FileBorrower : IWholeFileSource, IDisposable
         Volatile.Write(ref _session, session);
         try
         {
+            _ = RenewAsync(session);
             session.Receive();
         }
         finally
         {
             Volatile.Write(ref _session, null);
             session.End();
+        }
+    }
+
+    private async Task RenewAsync(BorrowerSession session)
+    {
+        try
+        {
+            await _held.RenewAsync(session, wish => session.BorrowAsync(wish, RenewalPatience, _time, isRenewal: true, CancellationToken.None));
+        }
+        catch (Exception e)
+        {
+            // Nobody waits for it, and what is held stays readable.
+            DataPlaneLog.Failed(_logger, e);
         }
     }
 }

@@ -196,7 +196,7 @@ public sealed class HostileMessageTests
     {
         using TempDirectory directory = new();
         using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
-        EventLog log = new();
+        LoggedEvents log = new();
         ManualTimeProvider time = new();
         using FileBorrower borrower = new(new FileBorrowerOptions { Path = directory["socket"], Mount = "data" }, time, log);
         byte[] buffer = new byte[LendingMessage.MaxBytes];

@@ -141,6 +141,101 @@ public sealed class LendingTests
         Assert.Equal(1, world.Lender.LentFiles);
     }
 
+    [Fact]
+    public async Task ANodeThatComesBackCountsWhatIsHeld()
+    {
+        await using LendingWorld world = new();
+        ObjectStat stat = await world.BringAsync("a", 100_000);
+        FileBorrower borrower = world.Connected();
+        FileSegment file = await borrower.BorrowAsync(stat, CancellationToken.None);
+        for (int restart = 0; restart < 2; restart++)
+        {
+            world.StopLender();
+            Assert.Equal(0, world.Lender.LentFiles);
+            world.StartLender();
+
+            LendingWorld.Eventually("it is borrowed again", () => world.Lender.LentFiles == 1);
+        }
+
+        long used = world.UsedBytes;
+        await world.Node.FreeAsync("/data/a", pinnedToo: true, dryRun: false, CancellationToken.None);
+        Assert.Equal(used, world.UsedBytes);
+        LendingWorld.AssertContent(stat, file);
+        file.Dispose();
+        LendingWorld.Eventually("it is given back", () => world.Lender.LentFiles == 0 && world.UsedBytes < used);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task WhatWasGivenBackOrReplacedWhileTheNodeWasAwayIsNotBorrowedAgain(bool isReplaced)
+    {
+        int asked = 0;
+        await using LendingWorld world = new(options => options with { Find = name => new HesitantMountPoint(options.Find(name)!, knowsNothing: false, () => Interlocked.Increment(ref asked)) });
+        ObjectStat stat = await world.BringAsync("a", 1000);
+        ObjectStat other = await world.BringAsync("b", 1000);
+        FileBorrower borrower = world.Connected();
+        FileSegment file = await borrower.BorrowAsync(stat, CancellationToken.None);
+        world.StopLender();
+        LendingWorld.Eventually("the mount has noticed", () => !borrower.IsAvailable);
+        int before = Volatile.Read(ref asked);
+        if (isReplaced)
+        {
+            await world.Node.FreeAsync("/data/a", pinnedToo: true, dryRun: false, CancellationToken.None);
+            await world.Node.FindFiles("data")!.BringAsync(stat, CancellationToken.None);
+        }
+        else
+        {
+            file.Dispose();
+        }
+
+        world.StartLender();
+        LendingWorld.Eventually("the mount is connected again", () => borrower.IsAvailable && (!isReplaced || Volatile.Read(ref asked) > before));
+
+        // Answers come in the order of the questions.
+        using FileSegment next = await borrower.BorrowAsync(other, CancellationToken.None);
+        LendingWorld.Eventually("only this one is lent", () => world.Lender.LentFiles == 1);
+        if (isReplaced)
+        {
+            LendingWorld.AssertContent(stat, file);
+            file.Dispose();
+        }
+
+        Assert.Empty(world.Log.All);
+    }
+
+    [Fact]
+    public async Task WhatIsGivenBackWhileItIsBorrowedAgainIsNotHeld()
+    {
+        FileSegment file = default;
+        int asked = 0;
+        bool isBack = false;
+        await using LendingWorld world = new(options => options with { Find = name => new HesitantMountPoint(options.Find(name)!, knowsNothing: false, GiveBack) });
+        ObjectStat stat = await world.BringAsync("a", 1000);
+        ObjectStat other = await world.BringAsync("b", 1000);
+        FileBorrower borrower = world.Connected();
+        file = await borrower.BorrowAsync(stat, CancellationToken.None);
+        world.StopLender();
+        LendingWorld.Eventually("the mount has noticed", () => !borrower.IsAvailable);
+        Volatile.Write(ref asked, 0);
+        Volatile.Write(ref isBack, true);
+        world.StartLender();
+        LendingWorld.Eventually("it is asked for again", () => Volatile.Read(ref asked) > 0);
+
+        using FileSegment next = await borrower.BorrowAsync(other, CancellationToken.None);
+
+        LendingWorld.Eventually("only this one is lent", () => world.Lender.LentFiles == 1);
+        Assert.Empty(world.Log.All);
+
+        void GiveBack()
+        {
+            if (Volatile.Read(ref isBack) && Interlocked.Increment(ref asked) == 1)
+            {
+                file.Dispose();
+            }
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -245,9 +340,69 @@ public sealed class LendingTests
         BorrowerSession session = new(socket);
         session.End();
 
-        Task<FileSegment> asked = session.BorrowAsync("a", "\"e\"", 1, TimeSpan.FromHours(1), new ManualTimeProvider(), CancellationToken.None).AsTask();
+        Task<Loan> asked = session.BorrowAsync(new LoanWish("a", "\"e\"", 1), TimeSpan.FromHours(1), new ManualTimeProvider(), isRenewal: false, CancellationToken.None).AsTask();
 
-        Assert.True((await asked.WaitAsync(TimeSpan.FromSeconds(20))).IsEmpty);
+        Assert.Null((await asked.WaitAsync(TimeSpan.FromSeconds(20))).Descriptor);
+    }
+
+    [Fact]
+    public async Task ARenewalHasItsPlaceBesideAllOtherQuestions()
+    {
+        using TempDirectory directory = new();
+        using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
+        using LendingSocket socket = LendingSocket.Connect(directory["socket"]);
+        BorrowerSession session = new(socket);
+        LoanWish wish = new("a", "\"e\"", 1);
+        Task<Loan>[] asked = [.. Enumerable.Range(0, LenderConnection.MostQuestions / 2).Select(_ => AskAsync(isRenewal: false))];
+
+        Assert.True(AskAsync(isRenewal: false).IsCompleted);
+        Task<Loan> renewal = AskAsync(isRenewal: true);
+
+        Assert.DoesNotContain(asked.Append(renewal), question => question.IsCompleted);
+        session.End();
+        Assert.All(await Task.WhenAll(asked.Append(renewal)), loan => Assert.Null(loan.Descriptor));
+
+        Task<Loan> AskAsync(bool isRenewal) => session.BorrowAsync(wish, TimeSpan.FromHours(1), new ManualTimeProvider(), isRenewal, CancellationToken.None).AsTask();
+    }
+
+    /// <summary>A connection may end, and another renew what it holds, between a renewal's answer and its reader.</summary>
+    [Fact]
+    public async Task ARenewalThatWasOvertakenIsGivenBack()
+    {
+        using TempDirectory directory = new();
+        File.WriteAllText(directory["file"], "x");
+        using LendingSocket listener = LendingSocket.Listen(directory["socket"]);
+        using LendingSocket socket = LendingSocket.Connect(directory["socket"]);
+        BorrowerSession first = new(socket);
+        BorrowerSession second = new(socket);
+        BorrowerSession third = new(socket);
+        HeldLoans held = new();
+        LoanWish wish = new("a", "\"e\"", 1);
+        FileSegment file = held.Add(Lent(first), wish);
+        Loan late = Lent(second);
+
+        await held.RenewAsync(second, async _ =>
+        {
+            await held.RenewAsync(third, _ => new ValueTask<Loan>(Lent(third)));
+            return late;
+        });
+
+        // The third connection's loan is the one that is held.
+        Assert.True(late.Descriptor!.IsClosed);
+        int asked = 0;
+        await held.RenewAsync(third, _ => Count());
+        Assert.Equal(0, asked);
+        Assert.False(file.File!.IsClosed);
+        file.Dispose();
+        Assert.True(file.File!.IsClosed);
+
+        Loan Lent(BorrowerSession session) => new(session, 1, File.OpenHandle(directory["file"]));
+
+        ValueTask<Loan> Count()
+        {
+            asked++;
+            return default;
+        }
     }
 
     [Fact]

@@ -52,7 +52,7 @@ internal sealed class LendingWorld : IAsyncDisposable
     internal FileLender Lender { get; private set; }
 
     /// <summary>What the lender says.</summary>
-    internal EventLog Log { get; } = new();
+    internal LoggedEvents Log { get; } = new();
 
     /// <summary>The clock of that log; it stands still.</summary>
     internal ManualTimeProvider LogTime { get; } = new();
