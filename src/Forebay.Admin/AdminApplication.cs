@@ -17,6 +17,8 @@ namespace Forebay.Admin;
 /// </remarks>
 public sealed class AdminApplication
 {
+    private const int LinesPerSecond = 10;
+
     /// <summary>Most bytes of a request body.</summary>
     public const int MaxBodyBytes = 1 << 20;
 
@@ -25,6 +27,8 @@ public sealed class AdminApplication
 
     private readonly AdminServerOptions _options;
     private readonly ILogger _log;
+    private readonly LineBudget _failures;
+    private readonly LineBudget _faults;
 
     /// <summary>Creates the API.</summary>
     /// <exception cref="ForebayException"><see cref="ErrorKind.InvalidArgument"/>: nobody could sign in.</exception>
@@ -39,6 +43,8 @@ public sealed class AdminApplication
 
         _options = options;
         _log = options.LoggerFactory.CreateLogger("Forebay.Admin");
+        _faults = new LineBudget(options.Time, LinesPerSecond, suppressed => AdminLog.MoreFailed(_log, suppressed));
+        _failures = new LineBudget(options.Time, LinesPerSecond, suppressed => AdminLog.MoreFailed(_log, suppressed));
     }
 
     /// <summary>Answers one request.</summary>
@@ -218,14 +224,22 @@ public sealed class AdminApplication
 
     private void LogFailure(AdminContext context, int status, Exception error)
     {
-        string path = context.Http.Request.Path.Value ?? "/";
-        if (status >= StatusCodes.Status500InternalServerError)
+        string path = FailureText.Printable(context.Http.Request.Path.Value ?? "/");
+        if (status < StatusCodes.Status500InternalServerError)
         {
-            AdminLog.Failed(_log, error, context.RequestId, context.Http.Request.Method, path, status);
-            return;
+            AdminLog.Refused(_log, context.RequestId, context.Http.Request.Method, path, status, FailureText.Of(error));
         }
-
-        AdminLog.Refused(_log, error, context.RequestId, context.Http.Request.Method, path, status);
+        else if (!FailureText.IsForeseen(error))
+        {
+            if (_faults.MayLog())
+            {
+                AdminLog.Broken(_log, error, context.RequestId, context.Http.Request.Method, path);
+            }
+        }
+        else if (_failures.MayLog())
+        {
+            AdminLog.Failed(_log, context.RequestId, context.Http.Request.Method, path, status, FailureText.Of(error));
+        }
     }
 
     private static async Task FailAsync(AdminContext context, int status, string kind, string message)

@@ -19,6 +19,9 @@ public sealed class ForebayException : Exception
     /// <summary>How long the under-store asked the caller to wait before trying again; null when it did not say.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>True for one that wraps what nobody foresaw, at a place that lets nothing else through: a log shows its trace.</summary>
+    public bool IsUnforeseen { get; init; }
+
     /// <summary>True when the same call may succeed later without any change (throttled, timed out, unreachable).</summary>
     public bool IsTransient => Kind is ErrorKind.Throttled or ErrorKind.Timeout or ErrorKind.Unavailable;
 }

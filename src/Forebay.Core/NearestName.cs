@@ -6,12 +6,13 @@ public static class NearestName
     /// <summary>The known name with the fewest edits away, or null when none is near.</summary>
     /// <param name="name">As a person wrote it.</param>
     /// <param name="known">What there is.</param>
-    public static string? Find(string name, IEnumerable<string> known)
+    /// <param name="mostEdits">How many edits away is near; null for a third of the name, two at least.</param>
+    public static string? Find(string name, IEnumerable<string> known, int? mostEdits = null)
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(known);
         string? nearest = null;
-        int fewest = Math.Max(2, name.Length / 3) + 1;
+        int fewest = (mostEdits ?? Math.Max(2, name.Length / 3)) + 1;
         foreach (string candidate in known)
         {
             int edits = Distance(name, candidate);

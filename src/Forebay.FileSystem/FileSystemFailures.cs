@@ -27,13 +27,13 @@ internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
             case OperationCanceledException when isInterrupted:
                 return Errno.EINTR;
             case OperationCanceledException:
-                Warn(operation, path, Errno.EIO, "it took longer than the request timeout");
+                Warn(operation, path, Errno.EIO, error);
                 return Errno.EIO;
             case ForebayException known when !ErrnoMap.IsFailure(known.Kind):
                 FileSystemLog.Ended(logger, operation, path, ErrnoMap.Of(known.Kind), known.Message);
                 return ErrnoMap.Of(known.Kind);
-            case ForebayException known:
-                Warn(operation, path, ErrnoMap.Of(known.Kind), known.Message);
+            case ForebayException known when FailureText.IsForeseen(known):
+                Warn(operation, path, ErrnoMap.Of(known.Kind), known);
                 return ErrnoMap.Of(known.Kind);
             default:
                 Interlocked.Increment(ref _count);
@@ -42,15 +42,16 @@ internal sealed class FileSystemFailures(ILogger logger, TimeProvider time)
                     FileSystemLog.Broken(logger, operation, path, error);
                 }
 
-                return Errno.EIO;
+                return error is ForebayException wrapped ? ErrnoMap.Of(wrapped.Kind) : Errno.EIO;
         }
     }
 
-    private void Warn(string operation, string path, int errno, string reason)
+    private void Warn(string operation, string path, int errno, Exception error)
     {
         Interlocked.Increment(ref _count);
         if (_budget.MayLog())
         {
+            string reason = error is OperationCanceledException ? "it took longer than the request timeout" : FailureText.Of(error);
             FileSystemLog.Failed(logger, operation, path, errno, reason);
         }
     }

@@ -31,6 +31,7 @@ public sealed class S3Endpoint
     private readonly VirtualHost _virtualHost;
     private readonly IConcurrencyGate? _concurrency;
     private readonly ILogger _logger;
+    private readonly S3Failures _failures;
     private readonly string _hostId;
 
     /// <summary>Creates the endpoint.</summary>
@@ -58,6 +59,7 @@ public sealed class S3Endpoint
         Refreshes = new RefreshRate(time ?? TimeProvider.System);
         _virtualHost = new VirtualHost(options.VirtualHostDomains);
         _logger = (ILogger?)logger ?? NullLogger.Instance;
+        _failures = new S3Failures(_logger, time ?? TimeProvider.System);
         _hostId = Convert.ToBase64String(RandomNumberGenerator.GetBytes(48));
     }
 
@@ -185,10 +187,7 @@ public sealed class S3Endpoint
     /// <summary>Translates what an operation threw: before the first byte an error document, after it the end of the connection.</summary>
     private async ValueTask HandleFailureAsync(HttpContext context, Exception exception, RequestTarget? target, string requestId)
     {
-        // A cancellation alone says nothing of the client: time-outs inside the node end in one too.
-        bool isClientGone = context.RequestAborted.IsCancellationRequested
-            || exception is ConnectionResetException or ForebayException { Kind: ErrorKind.Canceled };
-        if (isClientGone)
+        if (IsClientGone(context, exception))
         {
             S3Log.ClientGone(_logger, requestId);
             context.Abort();
@@ -196,15 +195,7 @@ public sealed class S3Endpoint
         }
 
         S3Error error = Translate(exception, target) ?? S3Errors.ServiceUnavailable;
-        if (error.Status < 500)
-        {
-            S3Log.RequestRefused(_logger, requestId, error.Code, exception);
-        }
-        else
-        {
-            S3Log.RequestFailed(_logger, requestId, error.Code, exception);
-        }
-
+        _failures.Report(requestId, context.Request.Method, target, error, exception);
         if (context.Response.HasStarted)
         {
             Counters.BodyAborted();
@@ -216,12 +207,21 @@ public sealed class S3Endpoint
         {
             await AnswerErrorAsync(context, error, target, requestId);
         }
+        catch (Exception answerFailed) when (IsClientGone(context, answerFailed))
+        {
+            S3Log.ClientGone(_logger, requestId);
+            context.Abort();
+        }
         catch (Exception answerFailed)
         {
-            S3Log.RequestFailed(_logger, requestId, error.Code, answerFailed);
+            _failures.Report(requestId, context.Request.Method, target, S3Errors.InternalError, answerFailed);
             context.Abort();
         }
     }
+
+    /// <summary>A cancellation alone says nothing of the client: time-outs inside the node end in one too.</summary>
+    private static bool IsClientGone(HttpContext context, Exception exception)
+        => context.RequestAborted.IsCancellationRequested || exception is ConnectionResetException or ForebayException { Kind: ErrorKind.Canceled };
 
     private static S3Error? Translate(Exception exception, RequestTarget? target)
     {

@@ -169,7 +169,7 @@ internal sealed class PassThrough : IDisposable
 
                     if (_isEnded)
                     {
-                        throw _failure as ForebayException ?? new ForebayException(ErrorKind.Unavailable, $"Reading '{version.Key}' failed: {_failure!.Message}", _failure);
+                        throw _failure as ForebayException ?? new ForebayException(ErrorKind.Unavailable, $"Reading '{version.Key}' failed: {_failure!.Message}", _failure) { IsUnforeseen = _failure is not OperationCanceledException };
                     }
 
                     _signal ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

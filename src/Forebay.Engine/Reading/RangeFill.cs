@@ -432,6 +432,6 @@ internal sealed class RangeFill
     {
         ForebayException e => new ForebayException(e.Kind, e.Message, e) { RetryAfter = e.RetryAfter },
         OperationCanceledException => new ForebayException(ErrorKind.Unavailable, $"The fill of '{File.Version.Key}' was stopped.", failure),
-        _ => new ForebayException(ErrorKind.Unavailable, $"The fill of '{File.Version.Key}' failed: {failure.Message}", failure),
+        _ => new ForebayException(ErrorKind.Unavailable, $"The fill of '{File.Version.Key}' failed: {failure.Message}", failure) { IsUnforeseen = true },
     };
 }

@@ -155,7 +155,7 @@ public sealed class DegradedReadingTests
     public async Task ATierFullOfPinnedObjectsIsServedPast()
     {
         await using NodeWorld world = new(quotaBytes: 16 << 20);
-        await world.Node.SetPinAsync("/data/", pinned: true, world.Deadline);
+        await world.Node.PinAsync("/data/", world.Deadline);
         for (int i = 0; i < 6; i++)
         {
             world.Memory.PutPattern($"{i}", 4 << 20);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Forebay.Core;
 using Forebay.S3.Tests.Fakes;
+using Forebay.Testing;
 using Microsoft.Extensions.Logging;
 
 namespace Forebay.S3.Tests.Operations;
@@ -8,7 +9,7 @@ namespace Forebay.S3.Tests.Operations;
 /// <summary>Objects that change, clients that leave and sources that fail while a body is sent.</summary>
 public sealed class OverwriteTests : IAsyncLifetime
 {
-    private readonly WarningCounter _log = new();
+    private readonly LoggedEvents<S3Endpoint> _log = new();
     private TestServer _server = null!;
 
     public async Task InitializeAsync() => _server = await TestServer.StartAsync(logger: _log);
@@ -92,7 +93,7 @@ public sealed class OverwriteTests : IAsyncLifetime
         string answer = await _server.GetRawAsync("/data/x");
 
         Assert.StartsWith("HTTP/1.1 503 ", answer, StringComparison.Ordinal);
-        Assert.Equal(1, _log.Warnings);
+        Assert.Single(_log.All, line => line.Level >= LogLevel.Warning);
     }
 
     [Fact]
@@ -186,7 +187,7 @@ public sealed class OverwriteTests : IAsyncLifetime
         }
 
         Assert.Equal(0, _server.Bucket.OpenSegments);
-        Assert.Equal(0, _log.Warnings);
+        Assert.DoesNotContain(_log.All, line => line.Level >= LogLevel.Warning);
     }
 
     private FakeObject OverwriteAtTheFirstPiece()
@@ -205,23 +206,5 @@ public sealed class OverwriteTests : IAsyncLifetime
             return Task.CompletedTask;
         };
         return old;
-    }
-
-    private sealed class WarningCounter : ILogger<S3Endpoint>
-    {
-        public int Warnings;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (logLevel >= LogLevel.Warning)
-            {
-                Interlocked.Increment(ref Warnings);
-            }
-        }
     }
 }
