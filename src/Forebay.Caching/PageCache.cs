@@ -37,6 +37,7 @@ public sealed class PageCache : IDisposable
                 tiers.Add(Tier.Open(tier, owners, time));
             }
 
+            SpreadPins(tiers);
             return new PageCache([.. tiers], owners, makeMover);
         }
         catch
@@ -138,8 +139,34 @@ public sealed class PageCache : IDisposable
         }
     }
 
+    /// <summary>Pinned keys of a store, and prefixes (empty or with a trailing slash), in the order of their keys.</summary>
+    public IReadOnlyList<string> PinsOf(UnderStoreId store) => [.. _tiers.SelectMany(tier => tier.PinsOf(store)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
     /// <summary>Cached bytes that count for one owner, over all tiers; what is being moved counts once.</summary>
     public long BytesOf(int owner) => _owners.BytesOf(owner);
+
+    /// <summary>
+    /// A directory that is new, or whose index was begun anew, holds from now on what the others do. One that was merely away keeps its own: what it holds
+    /// may have been unpinned meanwhile.
+    /// </summary>
+    private static void SpreadPins(List<Tier> tiers)
+    {
+        ILookup<string, string> pins = tiers.SelectMany(tier => tier.Pins()).Distinct().ToLookup(pin => pin.Store, pin => pin.Prefix, StringComparer.Ordinal);
+        foreach (Tier tier in pins.Count == 0 ? [] : tiers.Where(tier => tier.Pins().Count == 0 && !tier.Rows().Any()).ToList())
+        {
+            try
+            {
+                foreach (IGrouping<string, string> store in pins)
+                {
+                    tier.SetPin(new UnderStoreId(store.Key), [.. store], pinned: true);
+                }
+            }
+            catch (ForebayException)
+            {
+                // The tier has told it and serves on; at the next start it is tried again.
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -32,7 +32,6 @@ public sealed partial class Tier : IDisposable
     /// <summary>What was removed since the start-up scan began: the scan's snapshot still shows it. Empty afterwards.</summary>
     private readonly HashSet<VersionId> _removedDuringScan = [];
     private readonly long[] _ownerBytes;
-    private readonly PinSet _pins = new();
     private long _storedBytes;
     private long _heldBytes;
     private long _indexBytes;
@@ -289,58 +288,6 @@ public sealed partial class Tier : IDisposable
 
         Discard(entry, file, size);
         return isHidden ? 0 : size;
-    }
-
-    /// <summary>Pins or unpins all versions of some keys, or of the keys below prefixes (empty or with a trailing slash), now and later, also after a restart.</summary>
-    public void SetPin(UnderStoreId store, IReadOnlyCollection<string> prefixes, bool pinned)
-    {
-        try
-        {
-            _index.SetPins(store.Value, prefixes, pinned);
-        }
-        catch (SqliteException e)
-        {
-            ReportIndexFailure(e);
-            throw new ForebayException(ErrorKind.Unavailable, $"The index of {Path} cannot be written, so nothing was {(pinned ? "pinned" : "unpinned")}: {e.Message}", e);
-        }
-
-        lock (_lock)
-        {
-            Action<string, string> change = pinned ? _pins.Add : _pins.Remove;
-            foreach (string prefix in prefixes)
-            {
-                change(store.Value, prefix);
-            }
-
-            // Loaded files first: what is being filled may have no row yet.
-            foreach (TierEntry entry in _entries.Values)
-            {
-                if (entry.File is not null)
-                {
-                    entry.IsPinned = _pins.Covers(entry.File.Version);
-                }
-            }
-        }
-
-        foreach (ObjectRow row in Rows())
-        {
-            lock (_lock)
-            {
-                if (_entries.TryGetValue(row.Version.Id, out TierEntry? entry))
-                {
-                    entry.IsPinned = _pins.Covers(row.Version);
-                }
-            }
-        }
-    }
-
-    /// <summary>True when a key of a store is pinned.</summary>
-    public bool IsPinned(ObjectVersion version)
-    {
-        lock (_lock)
-        {
-            return _pins.Covers(version);
-        }
     }
 
     /// <summary>Counts bytes that were wanted here but could not be stored.</summary>

@@ -11,7 +11,7 @@ namespace Forebay.Caching;
 /// DIR/forebay-tier      marker: magic, format version, uuid, page size (text, one "name: value" a line)
 /// DIR/lock              flock(2)ed while a process uses the directory
 /// DIR/index.db          SQLite (WAL): objects, extents, pins
-/// DIR/metadata.db       SQLite (WAL): stats that outlive the process; not the tier's, only counted by it
+/// DIR/metadata.db       SQLite (WAL): stats and listings that outlive the process; not the tier's, only counted by it
 /// DIR/objects/xx/…      one sparse file per object version, exactly the object's bytes
 /// </code>
 /// </summary>
@@ -25,6 +25,8 @@ internal sealed class TierDirectory : IDisposable
 
     /// <summary>Name of the file that is locked.</summary>
     internal const string LockName = "lock";
+
+    /// <summary>Name of the file of stats and listings that outlive the process; not the tier's.</summary>
     internal const string MetadataName = "metadata.db";
 
     /// <summary>Name of the empty file that says: the index was found damaged while it was used; the next start begins it anew.</summary>
@@ -81,7 +83,7 @@ internal sealed class TierDirectory : IDisposable
             }
             catch
             {
-                lockFile?.Dispose();
+                LetGo(lockFile);
                 throw;
             }
         });
@@ -157,15 +159,7 @@ internal sealed class TierDirectory : IDisposable
         File.Delete(IndexDamagedPath);
     }
 
-    public void Dispose()
-    {
-        if (_lock is { IsClosed: false })
-        {
-            // Closing alone leaves it to a child of this process that has not come to its own program yet, for the moment that takes.
-            _ = Native.FileLock(_lock, Native.LockNone);
-            _lock.Dispose();
-        }
-    }
+    public void Dispose() => LetGo(_lock);
 
     private static TierDirectory Translate(string path, Func<TierDirectory> open)
     {
@@ -219,7 +213,7 @@ internal sealed class TierDirectory : IDisposable
         }
         catch
         {
-            lockFile.Dispose();
+            LetGo(lockFile);
             throw;
         }
     }
@@ -244,6 +238,16 @@ internal sealed class TierDirectory : IDisposable
             throw Marshal.GetLastPInvokeError() == Native.WouldBlock
                 ? new ForebayException(ErrorKind.InvalidArgument, $"Cache directory {path} is in use by another Forebay process. Stop that process or name another directory.")
                 : new TierIOException("lock", path, Marshal.GetLastPInvokeError());
+        }
+    }
+
+    /// <summary>Closing alone leaves the lock to a child of this process that has not come to its own program yet, for the moment that takes.</summary>
+    private static void LetGo(SafeFileHandle? lockFile)
+    {
+        if (lockFile is { IsClosed: false })
+        {
+            _ = Native.FileLock(lockFile, Native.LockNone);
+            lockFile.Dispose();
         }
     }
 

@@ -35,8 +35,17 @@ public interface INode : INamespace
     /// <summary>Drops cached bytes below a path (the under-store is not touched). Pinned objects are kept unless <paramref name="pinnedToo"/>.</summary>
     Task<CacheChange> FreeAsync(string path, bool pinnedToo, bool dryRun, CancellationToken cancellationToken);
 
-    /// <summary>Forbids (or allows again) the eviction of what is or will be cached below a path; kept over restarts.</summary>
-    Task<CacheChange> SetPinAsync(string path, bool pinned, CancellationToken cancellationToken);
+    /// <summary>Forbids the eviction of what is or will be cached below a path; kept over restarts.</summary>
+    /// <returns>What is cached of it.</returns>
+    Task<CacheChange> PinAsync(string path, CancellationToken cancellationToken);
+
+    /// <summary>Takes back what was pinned at and below a path. The source is not asked.</summary>
+    /// <returns>What of that is cached.</returns>
+    /// <exception cref="ForebayException"><see cref="ErrorKind.InvalidArgument"/>: a pin above the path holds it.</exception>
+    CacheChange Unpin(string path);
+
+    /// <summary>What is pinned, by path.</summary>
+    IReadOnlyList<PinDescription> GetPins();
 
     /// <summary>Forgets metadata below a path; see <see cref="IMountPoint.RefreshAsync"/>.</summary>
     Task RefreshAsync(string path, CancellationToken cancellationToken);
@@ -49,6 +58,12 @@ public interface INode : INamespace
 /// <param name="Tiers">Directories that hold them.</param>
 /// <param name="Pinned">Eviction is forbidden.</param>
 public sealed record PathDescription(string Path, ObjectStat Stat, long CachedBytes, IReadOnlyList<string> Tiers, bool Pinned);
+
+/// <summary>A pinned path.</summary>
+/// <param name="Path">Path in the namespace; everything below it when it ends in a slash.</param>
+/// <param name="CachedObjects">Object versions below it of which something is cached.</param>
+/// <param name="CachedBytes">Bytes of them in the cache.</param>
+public sealed record PinDescription(string Path, long CachedObjects, long CachedBytes);
 
 /// <summary>Sums over a path.</summary>
 /// <param name="Objects">Objects below the path.</param>
@@ -111,4 +126,5 @@ public sealed record LoadStatus(
 /// <summary>What a change to the cache reached.</summary>
 /// <param name="Objects">Objects concerned.</param>
 /// <param name="Bytes">Cached bytes concerned.</param>
-public sealed record CacheChange(long Objects, long Bytes);
+/// <param name="PinnedObjects">Objects that were left as they are because they are pinned.</param>
+public sealed record CacheChange(long Objects, long Bytes, long PinnedObjects = 0);

@@ -13,7 +13,7 @@ using Forebay.Engine.Status;
 namespace Forebay.Engine;
 
 /// <summary>The engine of one node: mount points over shared tiers, shared fills and shared bounds.</summary>
-public sealed class Node : INode, IAsyncDisposable
+public sealed partial class Node : INode, IAsyncDisposable
 {
     private const int FillBufferBytes = 256 << 10;
     private const int PassThroughBufferBytes = 1 << 20;
@@ -144,7 +144,7 @@ public sealed class Node : INode, IAsyncDisposable
             }
         }
 
-        return new PathDescription(path, stat, cached, tiers, _cache.Tiers.Any(tier => tier.IsPinned(version)));
+        return new PathDescription(path, stat, cached, tiers, IsPinned(version));
     }
 
     /// <inheritdoc/>
@@ -186,7 +186,7 @@ public sealed class Node : INode, IAsyncDisposable
         {
             foreach (IGrouping<UnderStoreId, string> store in targets.GroupBy(target => target.Mount.UnderStore, target => target.Target))
             {
-                _cache.SetPin(store.Key, [.. store], pinned: true);
+                Pin(store.Key, [.. store]);
             }
         }
 
@@ -205,47 +205,17 @@ public sealed class Node : INode, IAsyncDisposable
         (MountPoint mount, NamespacePath parsed) = Resolve(path);
         long objects = 0;
         long bytes = 0;
+        long pinned = 0;
         foreach (ObjectVersion version in CachedBelow(mount, parsed))
         {
             cancellationToken.ThrowIfCancellationRequested();
             long freed = _cache.Drop(version.Id, pinnedToo, dryRun);
             objects += freed > 0 ? 1 : 0;
             bytes += freed;
+            pinned += freed == 0 && !pinnedToo && IsPinned(version) ? 1 : 0;
         }
 
-        return Task.FromResult(new CacheChange(objects, bytes));
-    }
-
-    /// <inheritdoc/>
-    public async Task<CacheChange> SetPinAsync(string path, bool pinned, CancellationToken cancellationToken)
-    {
-        (MountPoint mount, string target) = pinned ? await ResolveTargetAsync(path, cancellationToken) : Unpin(path);
-        if (pinned)
-        {
-            _cache.SetPin(mount.UnderStore, [target], pinned: true);
-        }
-
-        long objects = 0;
-        long bytes = 0;
-        foreach ((ObjectVersion version, long stored, _) in _cache.Enumerate(mount.UnderStore, target))
-        {
-            if (target.EndsWith('/') || target.Length == 0 || string.Equals(version.Key, target, StringComparison.Ordinal))
-            {
-                objects++;
-                bytes += stored;
-            }
-        }
-
-        return new CacheChange(objects, bytes);
-    }
-
-    /// <summary>Unpins without asking the source, which may be away or have lost the object: as an object and as a tree, for the path may have meant either.</summary>
-    private (MountPoint Mount, string Target) Unpin(string path)
-    {
-        (MountPoint mount, NamespacePath parsed) = Resolve(path);
-        string target = mount.FullKey(parsed.Key);
-        _cache.SetPin(mount.UnderStore, parsed.IsTree ? [target] : [target, target + "/"], pinned: false);
-        return (mount, target);
+        return Task.FromResult(new CacheChange(objects, bytes, pinned));
     }
 
     /// <inheritdoc/>

@@ -115,12 +115,13 @@ public sealed class AdminApiTests : AdminFixture
         await Client.CancelLoadAsync(load.Id, Soon);
         Assert.Equal("invalidArgument", (await Assert.ThrowsAsync<AdminClientException>(() => Client.CancelLoadAsync(load.Id, Soon))).Kind);
         Assert.Equal(4096, (await Client.FreeAsync(new FreeBody { Path = "/data/", DryRun = true }, Soon)).Bytes);
-        await Client.SetPinAsync("/data/x", pinned: true, Soon);
-        await Client.SetPinAsync("/data/x", pinned: false, Soon);
+        await Client.PinAsync("/data/x", Soon);
+        Assert.Equal(Node.GetPins(), await Client.GetPinsAsync(Soon));
+        await Client.UnpinAsync("/data/x", Soon);
         await Client.RefreshAsync("/data/", Soon);
 
         Assert.Equal(
-            ["load /data/dir/,/data/empty pin=True parallelism=4", "free /data/ pinnedToo=False dryRun=True", "pin /data/x True", "pin /data/x False", "refresh /data/"],
+            ["load /data/dir/,/data/empty pin=True parallelism=4", "free /data/ pinnedToo=False dryRun=True", "pin /data/x", "unpin /data/x", "refresh /data/"],
             Node.Calls);
     }
 

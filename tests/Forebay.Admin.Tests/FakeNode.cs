@@ -108,15 +108,21 @@ internal sealed class FakeNode : INode
     public Task<CacheChange> FreeAsync(string path, bool pinnedToo, bool dryRun, CancellationToken cancellationToken)
         => Record($"free {path} pinnedToo={pinnedToo} dryRun={dryRun}");
 
-    public Task<CacheChange> SetPinAsync(string path, bool pinned, CancellationToken cancellationToken) => Record($"pin {path} {pinned}");
+    public Task<CacheChange> PinAsync(string path, CancellationToken cancellationToken) => Record($"pin {path}");
+
+    public CacheChange Unpin(string path) => Recorded($"unpin {path}");
+
+    public IReadOnlyList<PinDescription> GetPins() => [new("/data/settle", 0, 0), new("/data/x", 1, 4096), new("/other/", 0, 0)];
 
     public Task RefreshAsync(string path, CancellationToken cancellationToken) => Record($"refresh {path}");
 
-    private Task<CacheChange> Record(string call)
+    private Task<CacheChange> Record(string call) => Task.FromResult(Recorded(call));
+
+    private CacheChange Recorded(string call)
     {
         ThrowIfFailing();
         Calls.Add(call);
-        return Task.FromResult(new CacheChange(2, 4096));
+        return new CacheChange(2, 4096, call.StartsWith("free", StringComparison.Ordinal) ? 3 : 0);
     }
 
     private void ThrowIfFailing()

@@ -20,6 +20,7 @@ namespace Forebay.Admin.Api;
 [JsonSerializable(typeof(LoadStatus))]
 [JsonSerializable(typeof(IReadOnlyList<LoadStatus>))]
 [JsonSerializable(typeof(CacheChange))]
+[JsonSerializable(typeof(IReadOnlyList<PinDescription>))]
 [JsonSerializable(typeof(VersionInfo))]
 [JsonSerializable(typeof(NodeEndpoints))]
 [JsonSerializable(typeof(Acknowledgement))]

@@ -40,6 +40,7 @@ internal static class AdminRoutes
         new("GET", "/api/v1/loads/{id}", AdminAccess.Authenticated, CacheHandlers.LoadAsync),
         new("DELETE", "/api/v1/loads/{id}", AdminAccess.Authenticated, CacheHandlers.CancelLoadAsync),
         new("POST", "/api/v1/free", AdminAccess.Authenticated, CacheHandlers.FreeAsync),
+        new("GET", "/api/v1/pins", AdminAccess.Authenticated, CacheHandlers.PinsAsync),
         new("POST", "/api/v1/pin", AdminAccess.Authenticated, CacheHandlers.PinAsync),
         new("POST", "/api/v1/unpin", AdminAccess.Authenticated, CacheHandlers.UnpinAsync),
         new("POST", "/api/v1/refresh", AdminAccess.Authenticated, CacheHandlers.RefreshAsync),

@@ -51,22 +51,25 @@ internal static class CacheHandlers
         await context.WriteAsync(change, AdminJson.Default.CacheChange);
     }
 
-    public static Task PinAsync(AdminContext context) => SetPinAsync(context, pinned: true);
+    public static async Task PinAsync(AdminContext context)
+    {
+        PathBody body = context.ReadBody(AdminJson.Default.PathBody);
+        await context.WriteAsync(await context.Node.PinAsync(Required(body.Path), context.Aborted), AdminJson.Default.CacheChange);
+    }
 
-    public static Task UnpinAsync(AdminContext context) => SetPinAsync(context, pinned: false);
+    public static Task UnpinAsync(AdminContext context)
+    {
+        PathBody body = context.ReadBody(AdminJson.Default.PathBody);
+        return context.WriteAsync(context.Node.Unpin(Required(body.Path)), AdminJson.Default.CacheChange);
+    }
+
+    public static Task PinsAsync(AdminContext context) => context.WriteAsync(context.Node.GetPins(), AdminJson.Default.IReadOnlyListPinDescription);
 
     public static async Task RefreshAsync(AdminContext context)
     {
         PathBody body = context.ReadBody(AdminJson.Default.PathBody);
         await context.Node.RefreshAsync(Required(body.Path), context.Aborted);
         await context.WriteAsync(new Acknowledgement(true), AdminJson.Default.Acknowledgement);
-    }
-
-    private static async Task SetPinAsync(AdminContext context, bool pinned)
-    {
-        PathBody body = context.ReadBody(AdminJson.Default.PathBody);
-        CacheChange change = await context.Node.SetPinAsync(Required(body.Path), pinned, context.Aborted);
-        await context.WriteAsync(change, AdminJson.Default.CacheChange);
     }
 
     private static string Required(string? path)

@@ -162,9 +162,17 @@ public sealed class AdminClient : IDisposable
     public Task<CacheChange> FreeAsync(FreeBody free, CancellationToken cancellationToken)
         => PostAsync("free", free, AdminJson.Default.FreeBody, AdminJson.Default.CacheChange, cancellationToken);
 
-    /// <summary><c>POST pin</c> or <c>unpin</c>.</summary>
-    public Task<CacheChange> SetPinAsync(string path, bool pinned, CancellationToken cancellationToken)
-        => PostAsync(pinned ? "pin" : "unpin", new PathBody { Path = path }, AdminJson.Default.PathBody, AdminJson.Default.CacheChange, cancellationToken);
+    /// <summary><c>GET pins</c>.</summary>
+    public Task<IReadOnlyList<PinDescription>> GetPinsAsync(CancellationToken cancellationToken)
+        => GetAsync("pins", AdminJson.Default.IReadOnlyListPinDescription, cancellationToken);
+
+    /// <summary><c>POST pin</c>.</summary>
+    public Task<CacheChange> PinAsync(string path, CancellationToken cancellationToken)
+        => PostAsync("pin", new PathBody { Path = path }, AdminJson.Default.PathBody, AdminJson.Default.CacheChange, cancellationToken);
+
+    /// <summary><c>POST unpin</c>.</summary>
+    public Task<CacheChange> UnpinAsync(string path, CancellationToken cancellationToken)
+        => PostAsync("unpin", new PathBody { Path = path }, AdminJson.Default.PathBody, AdminJson.Default.CacheChange, cancellationToken);
 
     /// <summary><c>POST refresh</c>.</summary>
     public Task RefreshAsync(string path, CancellationToken cancellationToken)

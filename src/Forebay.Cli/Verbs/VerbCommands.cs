@@ -16,7 +16,7 @@ internal static class VerbCommands
     /// <summary>All of them, in the order of the help.</summary>
     public static IEnumerable<Command> All =>
     [
-        Ls(), Stat(), Cat(), Cp(), Du(), Load(), Free(), Pin("pin", pinned: true), Pin("unpin", pinned: false), Refresh(), Status(),
+        Ls(), Stat(), Cat(), Cp(), Du(), Load(), Free(), Pin(), Unpin(), Refresh(), Status(),
     ];
 
     private static Verb Ls()
@@ -112,13 +112,31 @@ internal static class VerbCommands
             .WithExamples("forebay free --dry-run /data/old/", "forebay free /data/old/");
     }
 
-    private static Verb Pin(string name, bool pinned)
+    private static Verb Pin()
+    {
+        Argument<string[]> paths = new("PATH") { Description = PathHelp, Arity = ArgumentArity.ZeroOrMore };
+        Option<bool> list = new("--list") { Description = "List what is pinned, below PATH if one is given." };
+        Verb verb = new("pin", "Forbids the eviction of what is or will be cached below paths.", paths, list);
+        verb.Validators.Add(result =>
+        {
+            if (result.GetValue(paths) is not { Length: > 0 } && !result.GetValue(list))
+            {
+                result.AddError("Give paths to pin, or --list.");
+            }
+        });
+        return verb
+            .Does((session, parsed, token) => parsed.GetValue(list)
+                ? CacheVerbs.ListPinsAsync(session, session.ToNamespace(parsed.GetValue(paths)!), token)
+                : CacheVerbs.PinAsync(session, session.ToNamespace(parsed.GetValue(paths)!), token))
+            .WithExamples("forebay pin /models/llm/", "forebay pin --list", "forebay pin --list /mnt/train");
+    }
+
+    private static Verb Unpin()
     {
         Argument<string[]> paths = Paths();
-        string help = pinned ? "Forbids the eviction of what is or will be cached below paths." : "Allows the eviction of what is cached below paths again.";
-        return new Verb(name, help, paths)
-            .Does((session, parsed, token) => CacheVerbs.SetPinAsync(session, session.ToNamespace(parsed.GetValue(paths)!), pinned, token))
-            .WithExamples($"forebay {name} /models/llm/");
+        return new Verb("unpin", "Takes back what was pinned at and below paths; what is cached there may be evicted again.", paths)
+            .Does((session, parsed, token) => CacheVerbs.UnpinAsync(session, session.ToNamespace(parsed.GetValue(paths)!), token))
+            .WithExamples("forebay unpin /models/llm/");
     }
 
     private static Verb Refresh()

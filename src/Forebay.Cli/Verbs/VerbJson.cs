@@ -14,8 +14,8 @@ internal sealed partial class VerbJson : JsonSerializerContext;
 /// <summary>One line of <c>du</c>.</summary>
 internal sealed record UsageRow(string Path, long Objects, long Bytes, long CachedObjects, long CachedBytes);
 
-/// <summary>One line of <c>free</c>, <c>pin</c>, <c>unpin</c> and <c>refresh</c>; objects and bytes are 0 for refresh.</summary>
-internal sealed record ChangeRow(string Path, string Action, bool DryRun, long Objects, long Bytes);
+/// <summary>One line of <c>free</c>, <c>pin</c>, <c>unpin</c> and <c>refresh</c>; objects and bytes are 0 for refresh, pinned objects for all but free.</summary>
+internal sealed record ChangeRow(string Path, string Action, bool DryRun, long Objects, long Bytes, long PinnedObjects);
 
 /// <summary>Result of <c>cp</c>.</summary>
 internal sealed record CopySummary(string Source, string Destination, long Files, long Bytes, long Failed);

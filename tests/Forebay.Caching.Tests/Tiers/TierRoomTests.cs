@@ -132,6 +132,42 @@ public sealed class TierRoomTests : IDisposable
     }
 
     [Fact]
+    public void ADirectoryThatIsNewHoldsWhatIsPinnedInTheOthers()
+    {
+        ObjectVersion version = Version("models/a", 4 * PageBytes);
+        using (Tier first = Open(_temp["ssd"], _time))
+        {
+            first.SetPin(Store, ["models/", "one"], pinned: true);
+        }
+
+        using (MovingHarness harness = new(_temp))
+        {
+            Assert.All(harness.Cache.Tiers, tier => Assert.True(tier.IsPinned(version)));
+            Assert.Equal(["models/", "one"], harness.Slow.PinsOf(Store));
+        }
+
+        using Tier alone = Open(_temp["hdd"], _time);
+        Assert.True(alone.IsPinned(version));
+    }
+
+    /// <summary>What it holds may have been unpinned while it was away.</summary>
+    [Fact]
+    public void ADirectoryThatIsNotNewKeepsItsOwnPins()
+    {
+        ObjectVersion version = Version("models/a", 4 * PageBytes);
+        using (Tier pinned = Open(_temp["ssd"], _time))
+        using (Tier unpinned = Open(_temp["hdd"], _time))
+        {
+            pinned.SetPin(Store, ["models/"], pinned: true);
+            PutAll(unpinned, version);
+        }
+
+        using MovingHarness harness = new(_temp);
+        Assert.True(harness.Fast.IsPinned(version));
+        Assert.False(harness.Slow.IsPinned(version));
+    }
+
+    [Fact]
     public void BytesThatAreHeldStayExactAndCountedAfterTheirFileWasDropped()
     {
         using Tier tier = Open(_temp["tier"], _time);

@@ -28,7 +28,11 @@ internal sealed class FakeNode : INode
 
     public Task<CacheChange> FreeAsync(string path, bool pinnedToo, bool dryRun, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<CacheChange> SetPinAsync(string path, bool pinned, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<CacheChange> PinAsync(string path, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public CacheChange Unpin(string path) => throw new NotSupportedException();
+
+    public IReadOnlyList<PinDescription> GetPins() => throw new NotSupportedException();
 
     public Task RefreshAsync(string path, CancellationToken cancellationToken) => throw new NotSupportedException();
 }

@@ -108,12 +108,15 @@ public sealed class VerbTests : AdminFixture
     public async Task ChangesSayWhatTheyDid()
     {
         Assert.Equal(0, await RunAsync(session => CacheVerbs.FreeAsync(session, ["/data/"], pinnedToo: false, dryRun: true, Soon)));
-        Assert.StartsWith("would free 4 KiB of 2 objects below /data/", _output.ToString());
-        Assert.Equal(0, await RunAsync(session => CacheVerbs.SetPinAsync(session, ["/data/x"], pinned: true, Soon)));
+        Assert.Equal("would free 4 KiB of 2 objects below /data/; 3 pinned objects kept (--pinned-too drops pinned objects as well)", _output.ToString().TrimEnd());
+        Assert.Equal(0, await RunAsync(session => CacheVerbs.PinAsync(session, ["/data/x"], Soon)));
+        _output.GetStringBuilder().Clear();
+        Assert.Equal(0, await RunAsync(session => CacheVerbs.ListPinsAsync(session, ["/data/set", "/data/x"], Soon)));
+        Assert.Equal(["CACHED", "OBJECTS", "PATH", "4", "KiB", "1", "/data/x"], _output.ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         using JsonDocument json = await JsonAsync(session => CacheVerbs.RefreshAsync(session, ["/data/"], Soon));
 
         Assert.Equal("refresh", json.RootElement[0].GetProperty("action").GetString());
-        Assert.Equal(["free /data/ pinnedToo=False dryRun=True", "pin /data/x True", "refresh /data/"], Node.Calls);
+        Assert.Equal(["free /data/ pinnedToo=False dryRun=True", "pin /data/x", "refresh /data/"], Node.Calls);
     }
 
     [Theory]

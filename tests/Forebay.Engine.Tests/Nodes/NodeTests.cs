@@ -106,13 +106,13 @@ public sealed class NodeTests
         world.Memory.PutPattern("set/b", 100_000);
         world.Memory.PutPattern("settle", 100_000);
         await LoadAsync(world, "/data");
-        Assert.Equal(1, (await world.Node.SetPinAsync("/data/set/a", pinned: true, world.Deadline)).Objects);
+        Assert.Equal(1, (await world.Node.PinAsync("/data/set/a", world.Deadline)).Objects);
 
         CacheChange planned = await world.Node.FreeAsync("/data/set", pinnedToo: false, dryRun: true, world.Deadline);
         CacheChange done = await world.Node.FreeAsync("/data/set", pinnedToo: false, dryRun: false, world.Deadline);
 
         Assert.Equal(planned, done);
-        Assert.Equal(1, done.Objects);
+        Assert.Equal((1, 1), (done.Objects, done.PinnedObjects));
         PathDescription pinned = await world.Node.DescribeAsync("/data/set/a", world.Deadline);
         Assert.Equal((100_000L, true, 1), (pinned.CachedBytes, pinned.Pinned, pinned.Tiers.Count));
         Assert.Equal(0, (await world.Node.DescribeAsync("/data/set/b", world.Deadline)).CachedBytes);
@@ -185,6 +185,115 @@ public sealed class NodeTests
         Assert.Contains(directory["tier"], error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task UnpinningTakesBackWhatIsPinnedAtAndBelowAPathAndSaysHowMuch()
+    {
+        await using NodeWorld world = new();
+        foreach (string key in (string[])["set/a", "set/b", "set/deep/c", "settle", "other"])
+        {
+            world.Memory.PutPattern(key, 100_000);
+        }
+
+        await LoadAsync(world, "/data");
+        await world.Node.PinAsync("/data/set/a", world.Deadline);
+        await world.Node.PinAsync("/data/set/deep", world.Deadline);
+        await world.Node.PinAsync("/data/settle", world.Deadline);
+        Assert.Equal(["/data/set/a", "/data/set/deep/", "/data/settle"], world.Node.GetPins().Select(pin => pin.Path));
+        Assert.All(world.Node.GetPins(), pin => Assert.Equal(1, pin.CachedObjects));
+
+        Assert.Equal(0, world.Node.Unpin("/data/other").Objects);
+        Assert.Equal(2, world.Node.Unpin("/data/set").Objects);
+        Assert.Equal(0, world.Node.Unpin("/data/set").Objects);
+
+        Assert.Equal(["/data/settle"], world.Node.GetPins().Select(pin => pin.Path));
+        Assert.False((await world.Node.DescribeAsync("/data/set/deep/c", world.Deadline)).Pinned);
+        Assert.True((await world.Node.DescribeAsync("/data/settle", world.Deadline)).Pinned);
+    }
+
+    [Fact]
+    public async Task WhatIsPinnedAsAWholeIsNotUnpinnedInPart()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("set/a", 100_000);
+        await LoadAsync(world, "/data");
+        await world.Node.PinAsync("/data/set/", world.Deadline);
+
+        ForebayException error = Assert.Throws<ForebayException>(() => world.Node.Unpin("/data/set/a"));
+
+        Assert.Equal(ErrorKind.InvalidArgument, error.Kind);
+        Assert.Contains("'/data/set/'", error.Message, StringComparison.Ordinal);
+        Assert.True((await world.Node.DescribeAsync("/data/set/a", world.Deadline)).Pinned);
+        Assert.Equal(1, world.Node.Unpin("/data/set/").Objects);
+    }
+
+    [Fact]
+    public async Task MountPointsOfOneSourceShareItsPins()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("sub/a", 100_000);
+        world.Memory.PutPattern("b", 100_000);
+        await LoadAsync(world, "/data");
+        await world.Node.PinAsync("/data/sub/a", world.Deadline);
+        Assert.Equal("/sub/a", Assert.Single(world.Node.GetPins()).Path);
+        await world.Node.PinAsync("/data", world.Deadline);
+
+        Assert.Contains("'/data/'", Assert.Throws<ForebayException>(() => world.Node.Unpin("/sub")).Message, StringComparison.Ordinal);
+
+        Assert.Equal(2, world.Node.Unpin("/data").Objects);
+        Assert.Empty(world.Node.GetPins());
+    }
+
+    [Fact]
+    public async Task PinsOverlapAndAnObjectThatEndsInASlashCountsOnce()
+    {
+        await using NodeWorld world = new();
+        world.Memory.PutPattern("set/", 100_000);
+        world.Memory.PutPattern("set/deep/a", 100_000);
+        world.Memory.PutPattern("other", 100_000);
+        await LoadAsync(world, "/data");
+        await world.Node.PinAsync("/data/", world.Deadline);
+        await world.Node.PinAsync("/data/set/", world.Deadline);
+        await world.Node.PinAsync("/data/set/deep/a", world.Deadline);
+
+        Assert.Equal([("/data/", 3), ("/data/set/", 2), ("/data/set/deep/a", 1)], world.Node.GetPins().Select(pin => (pin.Path, (int)pin.CachedObjects)));
+        Assert.All(world.Node.GetPins(), pin => Assert.Equal(pin.CachedObjects * 102_400, pin.CachedBytes));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("elsewhere/")]
+    public async Task APinThatOnlyAnotherConfigurationReachedCanBeTakenBack(string pin)
+    {
+        using TempDirectory directory = new();
+        await using (NodeWorld before = new(directory: directory))
+        {
+            before.Memory.PutPattern("elsewhere/a", 1000);
+            await before.Node.PinAsync("/data/" + pin, before.Deadline);
+        }
+
+        await using NodeWorld world = new(directory: directory, mount: first => first with { Prefix = "here/" });
+        Assert.Equal("/data/", Assert.Single(world.Node.GetPins()).Path);
+        if (pin.Length == 0)
+        {
+            Assert.Contains("'/sub/'", Assert.Throws<ForebayException>(() => world.Node.Unpin("/sub/x")).Message, StringComparison.Ordinal);
+        }
+
+        world.Node.Unpin("/data/");
+
+        Assert.Empty(world.Node.GetPins());
+    }
+
+    [Fact]
+    public async Task WithoutACacheNothingIsPinned()
+    {
+        await using NodeWorld world = new(quotaBytes: null);
+        world.Memory.PutPattern("a", 1000);
+
+        Assert.Equal(ErrorKind.InvalidArgument, (await Assert.ThrowsAsync<ForebayException>(() => world.Node.PinAsync("/data/a", world.Deadline))).Kind);
+        Assert.Equal(ErrorKind.InvalidArgument, (await Assert.ThrowsAsync<ForebayException>(() => world.Node.StartLoadAsync(new LoadRequest(["/data/a"], Pin: true), world.Deadline))).Kind);
+        Assert.Empty(world.Node.GetPins());
+    }
+
     private static async Task<LoadStatus> LoadAsync(NodeWorld world, string path)
     {
         LoadStatus load = await world.Node.StartLoadAsync(new LoadRequest([path]), world.Deadline);
@@ -198,12 +307,12 @@ public sealed class NodeTests
         await using NodeWorld world = new();
         world.Memory.PutPattern("a", 100_000);
         await world.ReadExactAsync("a");
-        await world.Node.SetPinAsync("/data/a", pinned: true, world.Deadline);
+        await world.Node.PinAsync("/data/a", world.Deadline);
         Assert.Equal(0, (await world.Node.FreeAsync("/data/a", pinnedToo: false, dryRun: false, world.Deadline)).Objects);
         world.Memory.Delete("a");
         await world.Node.RefreshAsync("/data/a", world.Deadline);
 
-        await world.Node.SetPinAsync("/data/a", pinned: false, world.Deadline);
+        Assert.Equal(1, world.Node.Unpin("/data/a").Objects);
 
         Assert.Equal(1, (await world.Node.FreeAsync("/data/a", pinnedToo: false, dryRun: false, world.Deadline)).Objects);
     }
