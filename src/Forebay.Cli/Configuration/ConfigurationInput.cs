@@ -9,6 +9,9 @@ internal sealed record ConfigurationInput
     /// <summary>Looks up an environment variable.</summary>
     public Func<string, string?> Environment { get; init; } = static _ => null;
 
+    /// <summary>Names of all environment variables, in which those that were meant to be ours are looked for.</summary>
+    public IReadOnlyCollection<string> EnvironmentNames { get; init; } = [];
+
     /// <summary>Values of <c>--mount</c>.</summary>
     public IReadOnlyList<string> MountFlags { get; init; } = [];
 

@@ -16,7 +16,7 @@ internal sealed partial class ConfigurationLoader
 
         foreach (MountDraft draft in _mounts)
         {
-            string name = $"mounts.{draft.Name}";
+            string name = $"mounts.{Shorten(draft.Name)}";
             SourceAccess access = draft.Value.Access;
             if (!draft.SourceGiven)
             {
@@ -62,7 +62,7 @@ internal sealed partial class ConfigurationLoader
             string variables = $"FOREBAY_MOUNT_{same.Key}_";
             if (KnownOptions.Mount.Rows.Any(row => Variable(variables + EnvironmentName.From(row.Key)) is not null))
             {
-                _faults.Add(Place.Outside(variables + "…"), $"this stands for several mount points ({string.Join(", ", same.Select(draft => draft.Name))}); put these options into the file.");
+                _faults.Add(Place.Outside(variables + "…"), $"this stands for several mount points ({string.Join(", ", same.Select(draft => Shorten(draft.Name)))}); put these options into the file.");
             }
         }
     }

@@ -123,12 +123,8 @@ internal sealed partial class ConfigurationLoader
         foreach (YamlEntry entry in map.Entries)
         {
             Place place = Place.InFile(file, entry.Line);
-            if (Mount(entry.Key, place) is not { } draft)
-            {
-                continue;
-            }
-
-            string name = $"mounts.{entry.Key}";
+            MountDraft draft = Mount(entry.Key, place);
+            string name = $"mounts.{Shorten(entry.Key)}";
             if (entry.Value is YamlScalar { Text: { } })
             {
                 // Short form, NAME: URL, as on the command line.

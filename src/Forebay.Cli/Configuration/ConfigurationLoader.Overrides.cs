@@ -8,6 +8,8 @@ internal sealed partial class ConfigurationLoader
 {
     private static readonly char[] WhiteSpace = [' ', '\t', '\n', '\r'];
 
+    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
+
     private void ReadEnvironment()
     {
         Override(KnownOptions.Top, "FOREBAY", (row, setting) => _top = row.Apply(_top, setting, _faults));
@@ -36,11 +38,14 @@ internal sealed partial class ConfigurationLoader
         ReadMountArguments(_input.MountFlags, "--mount");
         foreach (MountDraft draft in _mounts)
         {
-            Override(
-                KnownOptions.Mount,
-                $"FOREBAY_MOUNT_{EnvironmentName.From(draft.Name)}",
-                (row, setting) => BindMountOption(draft, row, setting),
-                exceptSource: _input.MountFlags.Any(flag => flag.StartsWith($"{draft.Name}=", StringComparison.Ordinal)));
+            bool isFlag = _input.MountFlags.Any(flag => flag.StartsWith($"{draft.Name}=", StringComparison.Ordinal));
+            Override(KnownOptions.Mount, $"FOREBAY_MOUNT_{EnvironmentName.From(draft.Name)}", (row, setting) =>
+            {
+                if (!isFlag || row.Key is not "source")
+                {
+                    BindMountOption(draft, row, setting);
+                }
+            });
         }
 
         if (_input.CacheFlags.Count > 0)
@@ -64,12 +69,13 @@ internal sealed partial class ConfigurationLoader
         }
     }
 
-    private void Override<T>(OptionTable<T> table, string prefix, Action<KnownOption<T>, Setting> bind, bool exceptSource = false)
+    /// <summary>Binds what the environment says of a table's options, or of some of them.</summary>
+    private void Override<T>(OptionTable<T> table, string prefix, Action<KnownOption<T>, Setting> bind, params IReadOnlyCollection<string> only)
     {
         foreach (KnownOption<T> row in table.Rows)
         {
             string name = row.ToEnvironmentName(prefix);
-            if (Variable(name) is { } value && !(exceptSource && row.Key is "source"))
+            if ((only.Count == 0 || only.Contains(row.Key, StringComparer.Ordinal)) && Variable(name) is { } value)
             {
                 bind(row, Given(name, "the value", value));
             }
@@ -94,9 +100,9 @@ internal sealed partial class ConfigurationLoader
             {
                 _faults.Add(place, $"the name \"{Shorten(name)}\" is given twice; every mount point needs its own.");
             }
-            else if (Mount(name, place) is { } draft)
+            else
             {
-                BindMountOption(draft, KnownOptions.Mount.Rows[0], Given(from, name, argument[(equals + 1)..]));
+                BindMountOption(Mount(name, place), KnownOptions.Mount.Rows[0], Given(from, Shorten(name), argument[(equals + 1)..]));
             }
         }
     }
@@ -149,13 +155,7 @@ internal sealed partial class ConfigurationLoader
         const string idName = "FOREBAY_ACCESS_KEY_ID";
         KeyDraft draft = new("the key pair of the environment", Place.Outside(idName));
         draft.Value = draft.Value with { Rights = KeyRights.ReadWrite };
-        Override(KnownOptions.Key, "FOREBAY", (row, setting) =>
-        {
-            if (row.Key is "access-key-id" or "secret-access-key" or "secret-access-key-file")
-            {
-                draft.Value = row.Apply(draft.Value, setting, _faults);
-            }
-        });
+        Override(KnownOptions.Key, "FOREBAY", (row, setting) => draft.Value = row.Apply(draft.Value, setting, _faults), "access-key-id", "secret-access-key", "secret-access-key-file");
         if (draft.Value is { AccessKeyId: "", SecretAccessKey: null })
         {
             return;
@@ -165,7 +165,27 @@ internal sealed partial class ConfigurationLoader
         _keys.Add(draft);
     }
 
-    private string? Variable(string name) => _input.Environment(name) is { Length: > 0 } value ? value : null;
+    /// <summary>
+    /// Only where a name was probably meant to be one of ours, and only a warning: others may use the prefix, and Kubernetes makes variables of it
+    /// for a service that is called forebay.
+    /// </summary>
+    private void WarnOfUnknownVariables()
+    {
+        const string prefix = "FOREBAY_";
+        foreach (string name in _input.EnvironmentNames.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Except(_asked, StringComparer.Ordinal).Order(StringComparer.Ordinal))
+        {
+            if (NearestName.Find(name, _asked, mostEdits: 2) is { } nearest)
+            {
+                _faults.Warn(Place.Outside(Shorten(name)), $"this variable is not an option and changes nothing; did you mean {nearest}?");
+            }
+        }
+    }
+
+    private string? Variable(string name)
+    {
+        _asked.Add(name);
+        return _input.Environment(name) is { Length: > 0 } value ? value : null;
+    }
 
     private Setting Given(string from, string name, string value)
         => new(Place.Outside(from), name, new YamlScalar(value, 0), _input.WorkingDirectory);

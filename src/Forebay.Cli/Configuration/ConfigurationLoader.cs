@@ -49,6 +49,7 @@ internal sealed partial class ConfigurationLoader
 
         // Step 3: the flags.
         ReadFlags();
+        WarnOfUnknownVariables();
 
         // Step 4: presets.
         ApplyPresets();
@@ -81,13 +82,12 @@ internal sealed partial class ConfigurationLoader
         return new ConfigurationResult(configuration, [], _faults.Warnings);
     }
 
-    /// <summary>Adds or finds the mount point of a name; one that cannot be a name is reported and gives null.</summary>
-    private MountDraft? Mount(string name, Place place)
+    /// <summary>Adds or finds the mount point of a name; one that cannot be a name is reported, and looked at for what else is wrong.</summary>
+    private MountDraft Mount(string name, Place place)
     {
         if (!IsMountName(name))
         {
             _faults.Add(place, $"\"{Shorten(name)}\" cannot name a mount point; a name has 3 to 63 characters of a-z 0-9 . - and begins and ends with a letter or digit.");
-            return null;
         }
 
         MountDraft? draft = _mounts.Find(mount => string.Equals(mount.Name, name, StringComparison.Ordinal));

@@ -41,6 +41,7 @@ internal sealed class ConfigurationFlags
     {
         File = parsed.GetValue(_config) ?? NullIfEmpty(Environment.GetEnvironmentVariable("FOREBAY_CONFIG")),
         Environment = Environment.GetEnvironmentVariable,
+        EnvironmentNames = [.. Environment.GetEnvironmentVariables().Keys.Cast<string>()],
         MountFlags = parsed.GetValue(_mounts) ?? [],
         CacheFlags = parsed.GetValue(_caches) ?? [],
         PresetFlag = parsed.GetValue(_preset),

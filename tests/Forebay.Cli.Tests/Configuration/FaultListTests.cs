@@ -1,3 +1,5 @@
+using Forebay.Cli.Configuration;
+
 namespace Forebay.Cli.Tests.Configuration;
 
 public sealed class FaultListTests : IDisposable
@@ -68,6 +70,43 @@ public sealed class FaultListTests : IDisposable
             forebay.yaml:32: colour is not an option; see docs/CONFIGURATION.md for what there is.
             """,
             faults);
+    }
+
+    [Fact]
+    public void AMountPointWhoseNameCannotBeOneIsLookedAtForTheRest()
+    {
+        string faults = _loading.Yaml("version: 1\nmounts:\n  ok:\n    source: s3://b?secret=1\n    quota: 1K\n").Flags(mounts: ["X=nothing"]).Bad();
+
+        Assert.Equal(
+            """
+            forebay.yaml:3: "ok" cannot name a mount point; a name has 3 to 63 characters of a-z 0-9 . - and begins and ends with a letter or digit.
+            forebay.yaml:4: mounts.ok.source: "secret" cannot stand in a URL; known are endpoint, region, path-style, anonymous, profile.
+            forebay.yaml:5: mounts.ok.quota must be a size such as 512Mi, 10Gi or 1.5Ti (or plain bytes), not "1K".
+            --mount: "X" cannot name a mount point; a name has 3 to 63 characters of a-z 0-9 . - and begins and ends with a letter or digit.
+            --mount: X: the source is not a URL; write s3://BUCKET/PREFIX?endpoint=…&region=…&path-style=true or file:///DIRECTORY.
+            """,
+            faults);
+    }
+
+    [Fact]
+    public void AVariableThatWasMeantToBeAnOptionIsTold()
+    {
+        ConfigurationResult result = _loading
+            .Flags(mounts: ["data=file:///x"])
+            .Variable("FOREBAY_FILL_MAX_ATEMPTS", "3").Variable("FOREBAY_MOUNT_DATA_QOUTA", "1Gi").Variable("FOREBAY_MOUNT_DATA_QUOTA", "1Gi")
+            .Variable("FOREBAY_CONFIG", "").Variable("FOREBAY_ADMIN", "").Variable("FOREBAY_RUNTIME_DIR", "/run/x").Variable("FOREBAY_ENTIRELY_ELSEWHERE", "1")
+            .Variable("FOREBAY_MOUNT_TRAIN_SECRET_ACCESS_KEY", "x").Variable("FOREBAY_RIGHT", "read")
+            .Variable("FOREBAY_S3_SERVICE_HOST", "10.0.0.1").Variable("FOREBAY_S3_SERVICE_PORT_HTTP", "80").Variable("FOREBAY_S3_PORT", "tcp://10.0.0.1:80")
+            .Variable("FOREBAY_S3_PORT_80_TCP_ADDR", "10.0.0.1")
+            .Load();
+
+        Assert.Empty(result.Faults);
+        Assert.Equal(
+            """
+            FOREBAY_FILL_MAX_ATEMPTS: this variable is not an option and changes nothing; did you mean FOREBAY_FILL_MAX_ATTEMPTS?
+            FOREBAY_MOUNT_DATA_QOUTA: this variable is not an option and changes nothing; did you mean FOREBAY_MOUNT_DATA_QUOTA?
+            """,
+            string.Join('\n', result.Warnings));
     }
 
     [Theory]

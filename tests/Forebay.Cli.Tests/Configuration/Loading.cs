@@ -34,6 +34,7 @@ internal sealed class Loading : IDisposable
     public ConfigurationResult Load() => ConfigurationLoader.Load(Input with
     {
         Environment = name => _environment.GetValueOrDefault(name),
+        EnvironmentNames = _environment.Keys,
         WorkingDirectory = Directory,
         DiskSpace = Input.DiskSpace == DefaultCache.DiskSpaceOf ? _ => (1L << 40, 1L << 39) : Input.DiskSpace,
     });
