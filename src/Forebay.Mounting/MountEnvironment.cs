@@ -17,12 +17,14 @@ public static class MountEnvironment
     /// How the runtime is set, unless the environment says otherwise. Every start of such a process is somebody's wait: compiled code mapped twice, once to
     /// write and once to run, is a third of it; and measuring code before it is compiled well is most of the compiler's work in the first minute.
     /// Threads of the pool ask for work before they sleep (70 times, 46 hexadecimal, as the runtime has it): a mount whose threads do not fills slower
-    /// (docs/BENCHMARKS.md, P3). A node's do not.
+    /// (docs/BENCHMARKS.md, P3). A node's do not. The runtime's own port for debuggers is three files below TMPDIR that a killed process leaves behind, and these are
+    /// made to be killed.
     /// </summary>
     private static readonly (string Name, string Value)[] Runtime =
     [
         ("DOTNET_EnableWriteXorExecute", "0"),
         ("DOTNET_TieredPGO", "0"),
+        ("DOTNET_EnableDiagnostics", "0"),
         ("DOTNET_ThreadPool_UnfairSemaphoreSpinLimit", "46"),
     ];
 

@@ -27,6 +27,7 @@ public sealed class MountTests(ITestOutputHelper output)
         await AssertReadsAsync(mount);
         RegisteredMount entry = mount.Entry;
         Assert.Equal(("pattern", mount.MountPoint), (entry.Source, entry.Directory));
+        Assert.All([entry.WorkerPid, entry.HolderPid], process => Assert.Contains("DOTNET_EnableDiagnostics=0", File.ReadAllText($"/proc/{process}/environ").Split('\0')));
 
         (int code, string said) = await TestMount.RunAsync("umount", mount.MountPoint);
 
@@ -64,6 +65,7 @@ public sealed class MountTests(ITestOutputHelper output)
         }
 
         output.WriteLine($"{kills} kills");
+        Assert.Empty(Directory.GetFileSystemEntries(mount.TemporaryFiles));
         Assert.True(kills >= MostKills / 2, $"only {kills} workers were killed: the test has seen too little");
     }
 

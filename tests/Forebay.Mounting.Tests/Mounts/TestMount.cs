@@ -17,6 +17,7 @@ internal sealed class TestMount : IDisposable
     public TestMount(string source = "pattern", bool standby = true)
     {
         Directory.CreateDirectory(_directory["mount"]);
+        Directory.CreateDirectory(TemporaryFiles);
         Registry = new MountRegistry(_directory["run"]);
         Registry.EnsureDirectory();
         Description = new MountDescription
@@ -27,7 +28,7 @@ internal sealed class TestMount : IDisposable
             Directory = _directory["mount"],
             Executable = Dotnet(),
             ExecutableArguments = ["exec", typeof(TestMount).Assembly.Location],
-            Environment = MountEnvironment.ForWorker(new Dictionary<string, string?> { ["AWS_SECRET_ACCESS_KEY"] = "hunter2" }),
+            Environment = MountEnvironment.ForWorker(new Dictionary<string, string?> { ["AWS_SECRET_ACCESS_KEY"] = "hunter2", ["TMPDIR"] = TemporaryFiles }),
             RegionBytes = 1 << 20,
             RuntimeDirectory = _directory["run"],
             LogFile = _directory["log"],
@@ -40,6 +41,9 @@ internal sealed class TestMount : IDisposable
     public MountRegistry Registry { get; }
 
     public string MountPoint => Description.Directory;
+
+    /// <summary>Where the worker makes its temporary files.</summary>
+    public string TemporaryFiles => _directory["temporary"];
 
     public string FilePath => Path.Combine(MountPoint, PatternFileSystem.FileName);
 
