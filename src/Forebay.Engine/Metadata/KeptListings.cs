@@ -65,9 +65,10 @@ internal sealed class KeptListings(MetadataFile file, KeptMetadata mount, long m
     public void DropPrefix(string prefix) => Drop(new KeptListing(KeptListingKind.PrefixDropped, Delimiter: null, prefix, Segment: null));
 
     /// <summary>What was kept and not dropped since, in a table of its own. Writes what waits, reads the whole log and blocks meanwhile.</summary>
+    /// <param name="maxBytes">Most memory of the table: what was told last stays.</param>
     /// <param name="latest">Number of the last entry: the highest sequence there is in the table.</param>
     /// <returns>Null when it cannot be told at the moment.</returns>
-    public ListingTable? Replay(out long latest) => file.ReplayListings(mount, out latest);
+    public ListingTable? Replay(long maxBytes, out long latest) => file.ReplayListings(mount, maxBytes, out latest);
 
     protected override void TakeBack(Changes older)
     {

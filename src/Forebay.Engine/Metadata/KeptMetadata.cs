@@ -25,6 +25,9 @@ internal sealed class KeptMetadata
 
     /// <summary>Number of the mount point in the file that is open; owned by <see cref="MetadataFile"/>.</summary>
     internal long Number { get; set; }
+
+    /// <summary>Completes when everything noted until now was written, or could not be.</summary>
+    public Task WrittenAsync() => Task.WhenAll(Stats.WrittenAsync(), Listings.WrittenAsync());
 }
 
 /// <summary>What may be kept of a mount point.</summary>

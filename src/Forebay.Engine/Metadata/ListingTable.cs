@@ -63,15 +63,17 @@ internal sealed class ListingTable(long maxBytes)
     {
         lock (_gate)
         {
-            if (segment.Cost > maxBytes)
-            {
-                return false;
-            }
-
             ListingSpace space = delimiter is null ? _flat : GetOrAddDelimited(delimiter, prefix);
             if (!TryPlace(space, segment))
             {
                 return false;
+            }
+
+            bool fits = segment.Cost <= maxBytes;
+            if (!fits)
+            {
+                // Without it, what it took the place of must not be believed either.
+                Drop(segment);
             }
 
             while (_bytes > maxBytes && _oldest is { } victim && !ReferenceEquals(victim, segment))
@@ -79,7 +81,7 @@ internal sealed class ListingTable(long maxBytes)
                 Drop(victim);
             }
 
-            return true;
+            return fits;
         }
     }
 

@@ -30,8 +30,7 @@ internal sealed partial class MetadataCache
     }
 
     /// <summary>Completes when what was refreshed or learned until now has reached the disk or could not.</summary>
-    public Task WrittenAsync(CancellationToken cancellationToken)
-        => _kept is null || _keptListings is null ? Task.CompletedTask : Task.WhenAll(_kept.WrittenAsync(), _keptListings.WrittenAsync()).WaitAsync(cancellationToken);
+    public Task WrittenAsync(CancellationToken cancellationToken) => _kept?.WrittenAsync().WaitAsync(cancellationToken) ?? Task.CompletedTask;
 
     /// <summary>
     /// Takes a kept stat into the table. What the table knows of the key is newer, whatever it is; only headers may be missing there, and are
@@ -45,7 +44,7 @@ internal sealed partial class MetadataCache
         }
 
         long asked = Interlocked.Read(ref _sequence);
-        if (_kept.Find(key, out long mark) is not { } stat)
+        if (_kept.Stats.Find(key, out long mark) is not { } stat)
         {
             return null;
         }
@@ -73,20 +72,20 @@ internal sealed partial class MetadataCache
     /// Takes the listings that a process before this one kept into the table, once: as expired, and older than any answer. What cannot be read at the moment is
     /// tried again later, and a disk that hangs is not waited for.
     /// </summary>
-    private async ValueTask RecallListingsAsync(CancellationToken cancellationToken)
+    private async ValueTask RecallListingsAsync(KeptListings log, CancellationToken cancellationToken)
     {
-        if (_keptListings is null)
-        {
-            return;
-        }
-
         Task recall;
         lock (_gate)
         {
-            if (_recall is null || (_recall.IsCompleted && _time.GetTimestamp() >= _recallAgainAt))
+            if (_recall is { IsCompleted: true } && _time.GetTimestamp() < _recallAgainAt)
             {
-                _recallAgainAt = Never;
-                _recall = Task.Run(RecallListings, CancellationToken.None);
+                return;
+            }
+
+            if (_recall is null or { IsCompleted: true })
+            {
+                _recallAgainAt = _time.After(RecallPause);
+                _recall = Task.Run(() => RecallListings(log), CancellationToken.None);
             }
 
             recall = _recall;
@@ -102,46 +101,46 @@ internal sealed partial class MetadataCache
         }
     }
 
-    private void RecallListings()
+    private void RecallListings(KeptListings log)
     {
         for (int replay = 0; replay < MostReplays; replay++)
         {
-            long drops = _keptListings!.Drops;
-            if (_keptListings.Replay(out long latest) is not { } kept)
+            long drops = log.Drops;
+            if (log.Replay(_options.MaxListingBytes - _listings.Bytes, out long latest) is not { } kept)
             {
-                break;
+                return;
             }
 
-            // Answers about objects that came before the listings they contradict were known here.
-            foreach (StatEntry entry in _stats.All())
-            {
-                if (entry.Sequence > _allRefreshedAt && kept.Lookup(entry.Key, timestamp: 0, out ObjectStat? shown, allowExpired: true) is not null && Differ(shown, entry.Stat))
-                {
-                    kept.DropKey(entry.Key);
-                }
-            }
-
+            DropWhatIsContradicted(kept);
             lock (_gate)
             {
                 // What was dropped meanwhile may be in the copy that was read.
-                if (_keptListings.Drops == drops)
+                if (log.Drops == drops)
                 {
                     _listings.FillFrom(kept, latest + 1, Expired);
+                    _recallAgainAt = Never;
                     return;
                 }
             }
         }
+    }
 
-        lock (_gate)
+    /// <summary>Holds what this process was told of objects against listings of the one before it: only listings that were known were dropped when it was told.</summary>
+    private void DropWhatIsContradicted(ListingTable kept)
+    {
+        foreach (StatEntry entry in _stats.All())
         {
-            _recallAgainAt = _time.After(RecallPause);
+            if (entry.Sequence > _allRefreshedAt && kept.Lookup(entry.Key, timestamp: 0, out ObjectStat? shown, allowExpired: true) is not null && Differ(shown, entry.Stat))
+            {
+                kept.DropKey(entry.Key);
+            }
         }
     }
 
     /// <summary>Drops the listings that show a key. Caller holds the gate.</summary>
     private void DropListings(string key)
     {
-        _keptListings?.DropKey(key);
+        _kept?.Listings.DropKey(key);
         _listings.DropKey(key);
     }
 
@@ -158,12 +157,12 @@ internal sealed partial class MetadataCache
         entry.KeptMark = 0;
         if (entry.Stat is { Headers: not null } stat)
         {
-            entry.KeptMark = _kept.Keep(stat, mark);
+            entry.KeptMark = _kept.Stats.Keep(stat, mark);
         }
         else if (entry.IsNegative || mark != 0)
         {
             // It is gone, or a listing told another version.
-            _kept.Forget(entry.Key);
+            _kept.Stats.Forget(entry.Key);
         }
     }
 
@@ -171,13 +170,13 @@ internal sealed partial class MetadataCache
     {
         if (isPrefix)
         {
-            _kept?.ForgetBelow(keyOrPrefix);
-            _keptListings?.DropPrefix(keyOrPrefix);
+            _kept?.Stats.ForgetBelow(keyOrPrefix);
+            _kept?.Listings.DropPrefix(keyOrPrefix);
         }
         else
         {
-            _kept?.Forget(keyOrPrefix);
-            _keptListings?.DropKey(keyOrPrefix);
+            _kept?.Stats.Forget(keyOrPrefix);
+            _kept?.Listings.DropKey(keyOrPrefix);
         }
     }
 }

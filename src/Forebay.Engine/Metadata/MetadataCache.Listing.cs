@@ -199,12 +199,14 @@ internal sealed partial class MetadataCache
             return null;
         }
 
-        if (ReadKnown(query, range, cut, allowExpired: true, out _) == ListingCoverage.Hole)
+        ListingCoverage coverage = ReadKnown(query, range, cut, allowExpired: true, out ListEntrySink sink);
+        if (coverage == ListingCoverage.Hole && _kept is not null)
         {
-            await RecallListingsAsync(cancellationToken);
+            // And looked at again in any case: another question may have recalled them in between.
+            await RecallListingsAsync(_kept.Listings, cancellationToken);
+            coverage = ReadKnown(query, range, cut, allowExpired: true, out sink);
         }
 
-        ListingCoverage coverage = ReadKnown(query, range, cut, allowExpired: true, out ListEntrySink sink);
         if (coverage == ListingCoverage.Hole && sink.Count == 0)
         {
             return null;
@@ -284,7 +286,7 @@ internal sealed partial class MetadataCache
             string space = hasPrefixes ? question.Prefix : "";
             if (_listings.Insert(delimiter, space, segment))
             {
-                _keptListings?.Keep(delimiter, space, segment);
+                _kept?.Listings.Keep(delimiter, space, segment);
             }
         }
 

@@ -28,8 +28,7 @@ internal sealed partial class MetadataCache : IDisposable
     private readonly RefreshLog _refreshes = new();
     private readonly SingleFlight<string, StatEntry> _statFlights = new(StringComparer.Ordinal);
     private readonly OutageGuard _outage;
-    private readonly KeptStats? _kept;
-    private readonly KeptListings? _keptListings;
+    private readonly KeptMetadata? _kept;
     private readonly StripedCounter _hits = new();
     private readonly StripedCounter _misses = new();
     private readonly CancellationTokenSource _lifetime = new();
@@ -43,7 +42,7 @@ internal sealed partial class MetadataCache : IDisposable
     /// <param name="kept">What outlives the process; null keeps nothing. Not owned.</param>
     public MetadataCache(IUnderStore store, MountPointOptions options, TimeProvider time, KeptMetadata? kept = null)
     {
-        (_kept, _keptListings) = (kept?.Stats, kept?.Listings);
+        _kept = kept;
         _store = store;
         _options = options;
         _time = time;
@@ -156,7 +155,7 @@ internal sealed partial class MetadataCache : IDisposable
             stale.IsContradicted = true;
             _refreshes.Add(Interlocked.Increment(ref _sequence), key, isPrefix: false);
             _stats.Remove(key);
-            _kept?.Forget(key);
+            _kept?.Stats.Forget(key);
             DropListings(key);
         }
 

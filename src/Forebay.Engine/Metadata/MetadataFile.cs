@@ -10,13 +10,10 @@ namespace Forebay.Engine.Metadata;
 /// of it reaches a reader or the start of a node.
 /// </summary>
 /// <remarks>Changes are gathered and written in one transaction by a thread of its own. Locks: <c>_writing</c>, then those of the parts; <c>_opening</c> guards look-ups and which database is open.</remarks>
-internal sealed class MetadataFile : IDisposable
+internal sealed partial class MetadataFile : IDisposable
 {
     private const int GatherMilliseconds = 20;
     private const int RetryMilliseconds = 10_000;
-    private const int MostTrimmed = 4_096;
-    private const int LeastLookedAt = 256;
-    private const long MostDrops = 4_096;
     private static readonly string[] Suffixes = ["", "-wal", "-shm"];
 
     private readonly string _path;
@@ -106,17 +103,18 @@ internal sealed class MetadataFile : IDisposable
         }
     }
 
-    /// <summary>What is in the log of a mount point's listings, with what waited; null when it cannot be told.</summary>
-    internal ListingTable? ReplayListings(KeptMetadata mount, out long latest)
+    /// <summary>What is in the log of a mount point's listings, with what waited, as far as it has room; null when it cannot be told.</summary>
+    internal ListingTable? ReplayListings(KeptMetadata mount, long maxBytes, out long latest)
     {
         latest = 0;
+
         // What could not be written may say that something is dropped.
         if (!Flush())
         {
             return null;
         }
 
-        var table = new ListingTable(long.MaxValue);
+        var table = new ListingTable(maxBytes);
         try
         {
             foreach (KeptListing entry in MetadataDatabase.ReadLog(_path, mount.Number))
@@ -279,73 +277,6 @@ internal sealed class MetadataFile : IDisposable
                 mount.Stats.PutsSinceCount++;
             }
         }
-    }
-
-    private void Trim(MetadataDatabase database)
-    {
-        bool isTooLarge = database.UsedBytes() > _maxBytes;
-        foreach (KeptMetadata mount in _mounts)
-        {
-            TrimListings(database, mount, isTooLarge);
-        }
-
-        isTooLarge = isTooLarge && database.UsedBytes() > _maxBytes;
-        foreach (KeptMetadata mount in _mounts)
-        {
-            TrimStats(database, mount, isTooLarge);
-        }
-    }
-
-    private static void TrimStats(MetadataDatabase database, KeptMetadata mount, bool isTooLarge)
-    {
-        // Counting reads an index: not after every handful of rows.
-        KeptStats stats = mount.Stats;
-        if (!isTooLarge && stats.PutsSinceCount <= stats.Capacity / 64)
-        {
-            return;
-        }
-
-        long count = database.Count(mount.Number);
-        stats.PutsSinceCount = 0;
-        long excess = Math.Max(count - stats.Capacity, isTooLarge ? (count + 7) / 8 : 0);
-        if (excess > 0)
-        {
-            TrimStats(database, mount, (int)Math.Min(excess + (stats.Capacity / 64), MostTrimmed));
-        }
-    }
-
-    private static void TrimListings(MetadataDatabase database, KeptMetadata mount, bool isTooLarge)
-    {
-        KeptListings listings = mount.Listings;
-        if (isTooLarge || listings.BytesSinceMeasured > listings.MaxBytes / 64 || listings.DropsSinceMeasured > MostDrops / 8)
-        {
-            listings.BytesSinceMeasured = listings.DropsSinceMeasured = 0;
-            if (database.CutLog(mount.Number, isTooLarge ? Math.Min(database.MeasureLog(mount.Number).Bytes / 8 * 7, listings.MaxBytes) : listings.MaxBytes, MostDrops))
-            {
-                // What is gone may be in use and never change: it is kept again when it is told again.
-                listings.BeginAnew();
-            }
-        }
-    }
-
-    /// <summary>
-    /// Drops rows of a mount point, those first whose object is not cached: they would help a HEAD, not a GET. Looks at few more than must go: where
-    /// all that was read is cached, each look would write every row anew.
-    /// </summary>
-    private static void TrimStats(MetadataDatabase database, KeptMetadata mount, int excess)
-    {
-        List<long> deleted = [];
-        List<long> cached = [];
-        foreach ((long number, string key) in database.Oldest(mount.Number, Math.Clamp(2 * excess, LeastLookedAt, MostTrimmed)))
-        {
-            if (deleted.Count < excess)
-            {
-                (mount.Stats.IsCached(key) ? cached : deleted).Add(number);
-            }
-        }
-
-        int missing = Math.Min(excess - deleted.Count, cached.Count);
-        database.DeleteAndRenew([.. deleted, .. cached[..missing]], cached[missing..]);
     }
 
     /// <summary>Makes sure that a database is open that is not known to be damaged.</summary>

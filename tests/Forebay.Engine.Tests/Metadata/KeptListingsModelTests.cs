@@ -15,7 +15,7 @@ namespace Forebay.Engine.Tests.Metadata;
 /// </summary>
 public sealed class KeptListingsModelTests
 {
-    private static readonly string[] Parts = ["a", "b", "-", "a-", "/", "//", "é", "�", "\U0001F600", "z"];
+    private static readonly string[] Parts = ["a", "b", "-", "a-", "/", "//", "\u00e9", "\ufffd", "\U0001F600", "z"];
     private static readonly string?[] Delimiters = [null, "/", "/", "-", "\U0001F600"];
 
     [Fact]
@@ -115,10 +115,7 @@ public sealed class KeptListingsModelTests
     {
         try
         {
-            // A property of FsCheck is synchronous, and no synchronization context is there to dead-lock with.
-#pragma warning disable VSTHRD002
-            return cache.ListAsync(query, null, CancellationToken.None).AsTask().GetAwaiter().GetResult();
-#pragma warning restore VSTHRD002
+            return Synchronously.Await(cache.ListAsync(query, null, CancellationToken.None));
         }
         catch (ForebayException)
         {

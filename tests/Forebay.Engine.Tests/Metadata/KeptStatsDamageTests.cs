@@ -8,7 +8,7 @@ using Xunit;
 namespace Forebay.Engine.Tests.Metadata;
 
 /// <summary>A file of kept stats that is damaged, gone or cannot be made costs what it held, and nothing else.</summary>
-public sealed class KeptStatsDamageTests : KeptStatsFixture
+public sealed class KeptStatsDamageTests : KeptMetadataFixture
 {
     [Theory]
     [InlineData("no database")]

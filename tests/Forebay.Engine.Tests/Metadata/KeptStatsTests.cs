@@ -8,7 +8,7 @@ using Xunit;
 namespace Forebay.Engine.Tests.Metadata;
 
 /// <summary>What a mount point knew outlives its process: caches that come one after the other over one file.</summary>
-public sealed class KeptStatsTests : KeptStatsFixture
+public sealed class KeptStatsTests : KeptMetadataFixture
 {
     [Fact]
     public async Task AfterARestartKeptStatsStandInForAStoreThatIsDown()

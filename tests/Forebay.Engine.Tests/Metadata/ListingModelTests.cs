@@ -131,10 +131,10 @@ public sealed class ListingModelTests
             Prefix = mountPrefix + relative.Prefix,
             After = relative.After is null ? null : mountPrefix + relative.After,
         };
-        ListPage actual = Await(cache.ListRelativeAsync(relative, null, default));
+        ListPage actual = Synchronously.Await(cache.ListRelativeAsync(relative, null, default));
         AssertPage(store, full, actual, mountPrefix.Length);
 
-        ListPage again = Await(cache.ListAsync(full, null, default));
+        ListPage again = Synchronously.Await(cache.ListAsync(full, null, default));
         AssertPage(store, full, again, cut: 0);
     }
 
@@ -159,7 +159,7 @@ public sealed class ListingModelTests
         ListPage page;
         do
         {
-            page = Await(cache.ListAsync(query, null, default));
+            page = Synchronously.Await(cache.ListAsync(query, null, default));
             all.AddRange(page.Entries);
             query = query with { After = page.IsTruncated ? page.Entries[^1].Name : null };
         }
@@ -169,16 +169,11 @@ public sealed class ListingModelTests
 
     private static void CompareStat(MetadataCache cache, ScriptedStore store, string key)
     {
-        StatEntry entry = Await(cache.GetAsync(key, requireHeaders: false, null, default));
+        StatEntry entry = Synchronously.Await(cache.GetAsync(key, requireHeaders: false, null, default));
         ListPage model = store.Model(new ListQuery(key, null, null, 1));
         ObjectStat? expected = model.Entries.Count > 0 && model.Entries[0].Name == key ? model.Entries[0].Stat : null;
         Assert.Equal(expected, entry.Stat is null ? null : entry.Stat with { Headers = null });
     }
-
-    // A property of FsCheck is synchronous, and no synchronization context is there to dead-lock with.
-#pragma warning disable VSTHRD002
-    private static T Await<T>(ValueTask<T> task) => task.AsTask().GetAwaiter().GetResult();
-#pragma warning restore VSTHRD002
 
     public abstract record Step
     {

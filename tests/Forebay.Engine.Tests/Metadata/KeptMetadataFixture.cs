@@ -8,7 +8,7 @@ using Xunit;
 namespace Forebay.Engine.Tests.Metadata;
 
 /// <summary>Caches that come one after the other over one file, as processes do.</summary>
-public abstract class KeptStatsFixture : IDisposable
+public abstract class KeptMetadataFixture : IDisposable
 {
     private protected static readonly ForebayException Down = new(ErrorKind.Unavailable, "down");
 
@@ -91,9 +91,9 @@ public abstract class KeptStatsFixture : IDisposable
     /// <summary>One process: a cache and the file it keeps its stats in.</summary>
     private protected sealed class Life : IDisposable
     {
-        private readonly KeptStatsFixture _test;
+        private readonly KeptMetadataFixture _test;
 
-        internal Life(KeptStatsFixture test, MountPointOptions options, string identity, string path, long maxBytes)
+        internal Life(KeptMetadataFixture test, MountPointOptions options, string identity, string path, long maxBytes)
         {
             _test = test;
             File = MetadataFile.At(path, maxBytes);
