@@ -311,23 +311,27 @@ public sealed partial class MountedFileSystem
             freshFor = isKnown ? Least(freshFor, answer.FreshFor) : TimeSpan.Zero;
         }
 
-        InodeAttributes attributes = AttributesOf(stat, entry.Name, out InodeKind kind, out TimeSpan attributesFreshFor);
-        if (stat is null && _markers.IsNeeded(entry.Name))
+        Shown shown;
+        if (stat is not null)
+        {
+            shown = ShowObject(stat);
+        }
+        else if (!TryShowDirectory(entry.Name, out shown))
         {
             freshFor = TimeSpan.Zero;
         }
 
         // Of a page that is not believed any more an entry may be older than the inode that is known by its name.
         FuseEntryOut item;
-        if (freshFor > TimeSpan.Zero && TryLookUp(request, reading.NodeId, name, stat, kind, attributes, out InodeView view))
+        if (freshFor > TimeSpan.Zero && TryLookUp(request, reading.NodeId, name, shown, out InodeView view))
         {
-            item = EntryOf(view, freshFor, attributesFreshFor);
+            item = EntryOf(view, freshFor, shown.FreshFor);
         }
         else
         {
             // The name only: the kernel looks it up when somebody asks for it.
             _ = _table.TryGet(reading.NodeId, out InodeView directory);
-            item = new FuseEntryOut { Attr = _attributes.Make(kind, InodeTable.HashOf(directory.Inode, name), stat?.Length ?? 0, attributes) };
+            item = new FuseEntryOut { Attr = _attributes.Make(shown.Kind, InodeTable.HashOf(directory.Inode, name), stat?.Length ?? 0, shown.Attributes) };
         }
 
         return writer.TryAddPlus(name, item, stream.NextCookie);

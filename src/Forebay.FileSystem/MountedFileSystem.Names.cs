@@ -35,10 +35,10 @@ public sealed partial class MountedFileSystem
             return;
         }
 
-        if (_mount.TryResolve(path, _rule.Lookup, out ResolvedName answer) && !(answer.IsDirectory && _markers.IsNeeded(path + "/")))
+        if (_mount.TryResolve(path, _rule.Lookup, out ResolvedName answer) && TryShow(answer, path, out Shown shown))
         {
             Note(request, AccessSource.Hot, name);
-            ReplyResolved(request, parent, name, path, answer);
+            ReplyResolved(request, parent, name, answer, shown);
             return;
         }
 
@@ -169,12 +169,13 @@ public sealed partial class MountedFileSystem
             using RequestDeadline deadline = Deadline(request);
             await _surveys.OnMissAsync(directory, deadline.Token);
             ResolvedName answer = await _mount.ResolveAsync(path, _rule.Lookup, requestId: null, deadline.Token);
-            if (answer.IsDirectory && _markers.IsNeeded(path + "/"))
+            if (!TryShow(answer, path, out Shown shown))
             {
                 await _markers.BringAsync(path + "/", deadline.Token);
+                _ = TryShow(answer, path, out shown);
             }
 
-            ReplyResolved(request, parent, name, path, answer);
+            ReplyResolved(request, parent, name, answer, shown);
         }
         catch (Exception error)
         {
@@ -182,7 +183,7 @@ public sealed partial class MountedFileSystem
         }
     }
 
-    private void ReplyResolved(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, string path, in ResolvedName answer)
+    private void ReplyResolved(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, in ResolvedName answer, in Shown shown)
     {
         if (!answer.Exists)
         {
@@ -195,40 +196,47 @@ public sealed partial class MountedFileSystem
             _streams.CountHidden(_logger, hidden.Key);
         }
 
-        ObjectStat? stat = answer.IsDirectory ? null : answer.Object;
-        InodeAttributes attributes = AttributesOf(stat, path, out InodeKind kind, out TimeSpan freshFor);
-        if (!TryLookUp(request, parent, name, stat, kind, attributes, out InodeView view))
+        if (!TryLookUp(request, parent, name, shown, out InodeView view))
         {
             ReplyNoRoom(request, parent);
             return;
         }
 
-        FuseEntryOut entry = EntryOf(view, answer.FreshFor, freshFor);
+        FuseEntryOut entry = EntryOf(view, answer.FreshFor, shown.FreshFor);
         request.ReplyEntry(entry);
     }
 
-    /// <summary>Attributes of an object, or of a directory where there is none.</summary>
-    /// <param name="stat">The object; null for a directory.</param>
-    /// <param name="path">With a trailing slash or without.</param>
-    /// <param name="kind">What it is.</param>
-    /// <param name="freshFor">How long the attributes may be believed, if that is less than the name may be.</param>
-    private InodeAttributes AttributesOf(ObjectStat? stat, string path, out InodeKind kind, out TimeSpan freshFor)
+    /// <summary>What a name shows, from what is known.</summary>
+    /// <returns>False when a directory's marker should be asked for first.</returns>
+    private bool TryShow(in ResolvedName answer, string path, out Shown shown)
     {
-        freshFor = TimeSpan.MaxValue;
-        if (stat is not null)
+        if (answer.IsDirectory)
         {
-            return _rule.Read(stat, out kind);
+            return TryShowDirectory(path, out shown);
         }
 
-        kind = InodeKind.Directory;
-        var unknown = new InodeAttributes(InodeAttributes.Unknown, InodeAttributes.Unknown, InodeAttributes.Unknown, _table.CreatedTicks);
-        return _rule.ListingsLack ? _markers.Read(path.EndsWith('/') ? path : path + "/", unknown, out freshFor) : unknown;
+        shown = answer.Object is { } stat ? ShowObject(stat) : default;
+        return true;
     }
 
-    private bool TryLookUp(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, ObjectStat? stat, InodeKind kind, in InodeAttributes attributes, out InodeView view)
+    private Shown ShowObject(ObjectStat stat)
+    {
+        InodeAttributes attributes = _rule.Read(stat, out InodeKind kind);
+        return new Shown(stat, kind, attributes, TimeSpan.MaxValue);
+    }
+
+    private bool TryShowDirectory(string path, out Shown shown)
+    {
+        var attributes = new InodeAttributes(InodeAttributes.Unknown, InodeAttributes.Unknown, InodeAttributes.Unknown, _table.CreatedTicks);
+        bool isKnown = _markers.TryRead(path, ref attributes, out TimeSpan freshFor);
+        shown = new Shown(Stat: null, InodeKind.Directory, attributes, freshFor);
+        return isKnown;
+    }
+
+    private bool TryLookUp(FuseRequest request, ulong parent, ReadOnlySpan<byte> name, in Shown shown, out InodeView view)
     {
         MakeRoom();
-        return _table.TryLookUp(parent, name, kind, stat, attributes, request.Unique, request.IsRepeated, out view);
+        return _table.TryLookUp(parent, name, shown.Kind, shown.Stat, shown.Attributes, request.Unique, request.IsRepeated, out view);
     }
 
     /// <summary>What the kernel is told of a name.</summary>
@@ -316,4 +324,11 @@ public sealed partial class MountedFileSystem
             Fail(request, "readlink", stat.Key, error);
         }
     }
+
+    /// <summary>What a name shows.</summary>
+    /// <param name="Stat">The object; null for a directory.</param>
+    /// <param name="Kind">What it is.</param>
+    /// <param name="Attributes">Of the inode.</param>
+    /// <param name="FreshFor">How long the attributes may be believed, if that is less than the name may be.</param>
+    private readonly record struct Shown(ObjectStat? Stat, InodeKind Kind, InodeAttributes Attributes, TimeSpan FreshFor);
 }

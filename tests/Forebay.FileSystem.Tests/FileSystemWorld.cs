@@ -25,6 +25,7 @@ internal sealed class FileSystemWorld : IAsyncDisposable
         Region = InodeRegion.Allocate(inodes);
         Options = options ?? new FileSystemOptions();
         Time = time ?? TimeProvider.System;
+        _processTime = new ProcessTime(Time);
         MountPointOptions point = new() { Name = "data", Source = "memory://" };
         Node = Node.Open(
             new NodeOptions
@@ -44,6 +45,7 @@ internal sealed class FileSystemWorld : IAsyncDisposable
     }
 
     private readonly IWholeFileSource? _lenders;
+    private ProcessTime _processTime;
 
     internal TempDirectory Directory { get; } = new();
 
@@ -69,11 +71,16 @@ internal sealed class FileSystemWorld : IAsyncDisposable
     internal void Restart()
     {
         bool passthrough = Kernel.HasPassthrough;
-        FileSystem = Make();
+        RestartWithoutKernel();
         Kernel = new FakeKernel(FileSystem, passthrough, Kernel);
     }
 
-    internal void RestartWithoutKernel() => FileSystem = Make();
+    internal void RestartWithoutKernel()
+    {
+        _processTime.Kill();
+        _processTime = new ProcessTime(Time);
+        FileSystem = Make();
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -99,5 +106,5 @@ internal sealed class FileSystemWorld : IAsyncDisposable
         Assert.Equal(-1, InMemoryUnderStore.PatternOf(stat).FirstMismatch(offset, actual));
     }
 
-    private MountedFileSystem Make() => new(Mount, Options, Region, NullLogger.Instance, Time, _lenders);
+    private MountedFileSystem Make() => new(Mount, Options, Region, NullLogger.Instance, _processTime, _lenders);
 }

@@ -95,6 +95,24 @@ public sealed class PassthroughTests
         Assert.Equal([second.BackingId], world.Kernel.OpenBackings.Keys);
     }
 
+    [Fact]
+    public async Task WhatAKilledProcessKeptReadyGoesBackOnce()
+    {
+        var time = new ManualTimeProvider();
+        await using var world = new FileSystemWorld(new FileSystemOptions { PassthroughFromBytes = 1 }, time, passthrough: true);
+        world.Memory.PutPattern("file", 400_000);
+        await world.LoadAsync("file");
+        ulong node = world.Kernel.Walk("file").NodeId;
+        world.Kernel.Release(node, world.Kernel.Open(node).Read<FuseOpenOut>().Handle);
+
+        world.Restart();
+        Assert.Single(world.Kernel.OpenBackings);
+        time.Advance(Backings.IdleTime);
+
+        Assert.Empty(world.Kernel.OpenBackings);
+        Assert.Equal(0, world.FileSystem.GetStatus().Backings);
+    }
+
     [Theory]
     [InlineData(Errno.ENOMEM, true)]
     [InlineData(Errno.ELOOP, true)]

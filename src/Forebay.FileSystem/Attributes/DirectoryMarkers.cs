@@ -24,13 +24,9 @@ internal sealed class DirectoryMarkers(IFileMountPoint mount, AttributeRule rule
     private readonly ConcurrentDictionary<string, Answer> _answers = new(StringComparer.Ordinal);
     private long _restUntil = long.MinValue;
 
-    /// <summary>True when a directory cannot be shown with its attributes before its marker was asked for.</summary>
+    /// <summary>True when a directory should be asked for before a listing shows it: for its attributes, or to tell whether the source keeps any.</summary>
     /// <param name="path">With a trailing slash.</param>
-    internal bool IsNeeded(string path) => rule.ListingsLack && IsUnknown(path);
-
-    /// <summary>As <see cref="IsNeeded"/>, or when it would tell whether the source keeps attributes.</summary>
-    /// <param name="path">With a trailing slash.</param>
-    internal bool IsWanted(string path) => (rule.ListingsLack || rule.AreMarkersSamples) && IsUnknown(path);
+    internal bool IsWanted(string path) => (rule.ListingsLack || rule.AreMarkersSamples) && !IsResting && !TryFind(path, out _, out _);
 
     /// <summary>Asks for the marker of a directory. Throws only when the caller has no patience any more.</summary>
     /// <param name="path">With a trailing slash.</param>
@@ -58,26 +54,33 @@ internal sealed class DirectoryMarkers(IFileMountPoint mount, AttributeRule rule
         }
     }
 
-    /// <summary>The attributes that are known of a directory.</summary>
-    /// <param name="path">With a trailing slash.</param>
-    /// <param name="otherwise">Where there is no marker or nothing is known of it.</param>
+    /// <summary>The attributes of a directory, as far as they are known; nothing is allocated where markers do not count.</summary>
+    /// <param name="path">With a trailing slash or without.</param>
+    /// <param name="attributes">What holds where there is no marker, or nothing is known of it; replaced by what its marker says.</param>
     /// <param name="freshFor">How long they may be believed; without end where markers do not count.</param>
-    internal InodeAttributes Read(string path, in InodeAttributes otherwise, out TimeSpan freshFor)
+    /// <returns>False when the marker should be asked for first.</returns>
+    internal bool TryRead(string path, ref InodeAttributes attributes, out TimeSpan freshFor)
     {
         freshFor = TimeSpan.MaxValue;
-        if (!rule.ListingsLack || !TryFind(path, out ObjectStat? marker, out TimeSpan known))
+        if (!rule.ListingsLack)
         {
-            return otherwise;
+            return true;
+        }
+
+        if (!TryFind(path.EndsWith('/') ? path : path + "/", out ObjectStat? marker, out TimeSpan known))
+        {
+            return IsResting;
         }
 
         freshFor = known;
-        return rule.ReadMarker(marker, otherwise);
+        attributes = rule.ReadMarker(marker, attributes);
+        return true;
     }
 
     /// <summary>What is remembered is not believed any more.</summary>
     internal void Forget() => _answers.Clear();
 
-    private bool IsUnknown(string path) => time.GetTimestamp() >= Volatile.Read(ref _restUntil) && !TryFind(path, out _, out _);
+    private bool IsResting => time.GetTimestamp() < Volatile.Read(ref _restUntil);
 
     private bool TryFind(string path, out ObjectStat? marker, out TimeSpan freshFor)
     {
