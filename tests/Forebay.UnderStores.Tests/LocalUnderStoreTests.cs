@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Forebay.Core;
 using Forebay.Testing;
 using Forebay.UnderStores.Local;
+using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace Forebay.UnderStores.Tests;
@@ -195,6 +196,39 @@ public sealed class LocalUnderStoreTests : IAsyncLifetime
         File.SetLastWriteTimeUtc(path, new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
         ForebayException error = await Assert.ThrowsAsync<ForebayException>(() => read.ReadToEndAsync(_token));
         Assert.Equal(ErrorKind.StaleVersion, error.Kind);
+    }
+
+    /// <summary>One write(2) that takes far longer than <see cref="LocalUnderStore.SettlingTime"/>: its end is read only when it is there.</summary>
+    [Fact]
+    public async Task AWriteThatTakesLongIsWaitedFor()
+    {
+        const int Length = 256 << 20;
+        string path = Path.Combine(Root, "slow");
+        byte[] content = new byte[Length];
+        using SafeFileHandle file = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
+        RandomAccess.Write(file, content, 0);
+        int readBeside = 0;
+        for (byte version = 1; version <= 60 && readBeside < 3; version++)
+        {
+            ObjectStat before = await _store.StatAsync("slow", null, _token);
+            Array.Fill(content, version);
+            Task write = Task.Factory.StartNew(() => RandomAccess.Write(file, content, 0), _token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            ObjectStat begun;
+            while ((begun = await _store.StatAsync("slow", null, _token)).Token == before.Token)
+            {
+                await Task.Yield();
+            }
+
+            bool isBeside = !write.IsCompleted;
+            await using UnderStoreRead read = await _store.ReadAsync("slow", new ByteRange(Length - 1000, 1000), begun.Token, null, _token);
+            byte[] end = await read.ReadToEndAsync(_token);
+
+            Assert.Equal(1000, end.Count(value => value == version));
+            await write;
+            readBeside += isBeside ? 1 : 0;
+        }
+
+        Assert.Equal(3, readBeside);
     }
 
     [Fact]

@@ -126,6 +126,14 @@ internal sealed unsafe class LocalFile
     /// <summary>Stats an open file again.</summary>
     public ObjectStat Refresh(SafeFileHandle handle, string key) => StatOf(handle, key, out ObjectStat stat) ? stat : throw NotFound(key);
 
+    /// <summary>
+    /// Returns when a write(2) to the file that had begun has ended. Its buffered reads do not wait for it, SEEK_DATA does: ext4, btrfs, tmpfs and overlayfs
+    /// take the lock of the inode for it, which a write holds from before it sets the time to after its last byte (ext4_llseek in Linux 6.18; reads of XFS
+    /// wait by themselves). A file system that knows no SEEK_DATA, or has no data, changes nothing.
+    /// </summary>
+    /// <returns>Whether the call was answered; of no use but to have one.</returns>
+    public static bool AwaitWriter(SafeFileHandle handle) => Native.LSeek(handle, 0, Native.SeekData) >= 0;
+
     /// <summary>Identity of a directory inside the root; null when it is none, or leads outside.</summary>
     public (ulong Device, ulong Inode)? TryDirectory(string prefix)
     {

@@ -16,6 +16,8 @@ internal static unsafe partial class Native
     public const int OpenCloseOnExec = 0x80000;   // O_CLOEXEC
     public const int OpenNonBlocking = 0x800;     // O_NONBLOCK
 
+    public const int SeekData = 3;                // SEEK_DATA
+
     public const ushort TypeMask = 0xF000;        // S_IFMT
     public const ushort TypeRegular = 0x8000;     // S_IFREG
     public const ushort TypeDirectory = 0x4000;   // S_IFDIR
@@ -41,6 +43,9 @@ internal static unsafe partial class Native
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     public static partial nint PRead(SafeFileHandle file, byte* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    public static partial long LSeek(SafeFileHandle file, long offset, int whence);
 
     /// <summary>struct statx: 256 bytes, native endianness.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]
