@@ -78,7 +78,7 @@ public sealed class ConnectionTests(ITestOutputHelper output)
         using SignedClient client = new(node.S3Address, TimeSpan.FromSeconds(60));
         int before = await SettledDescriptorsAsync(node, client);
 
-        Answer[] answers = await Task.WhenAll(Enumerable.Range(0, 500).Select(async i =>
+        Task<Answer[]> asking = Task.WhenAll(Enumerable.Range(0, 500).Select(async i =>
         {
             SourceObject wanted = source.Object(i % 2 == 0 ? "hot" : "large");
             long from = i * 1001L % (wanted.Length - 300_000);
@@ -86,6 +86,16 @@ public sealed class ConnectionTests(ITestOutputHelper output)
             AssertRight(answer, wanted);
             return answer;
         }));
+        Answer[] answers;
+        try
+        {
+            answers = await asking;
+        }
+        catch
+        {
+            output.WriteLine(node.Output + node.Error);
+            throw;
+        }
 
         Assert.Equal(500, answers.Length);
         long cold = source.Sent.Where(range => range.Key == "large").Sum(range => range.Length);

@@ -164,7 +164,7 @@ public sealed class OutageTests
         }
 
         IReadOnlyList<string> listed;
-        NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"] }.MountDirectory("data", directory["share"], "metadata-ttl: 0");
+        NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"], Fill = NodeSettings.ShortTimeouts }.MountDirectory("data", directory["share"], "metadata-ttl: 0");
         await using (NodeProcess before = await NodeProcess.StartAsync(settings))
         {
             using SignedClient warm = new(before.S3Address);
@@ -204,7 +204,7 @@ public sealed class OutageTests
     {
         source.Put("cached", 1, Length);
         source.Put("uncached", 1, Length);
-        NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"] }
+        NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"], Fill = NodeSettings.ShortTimeouts }
             .MountS3("data", source.Endpoint, PatternSource.Bucket, ["metadata-ttl: 0", $"serve-stale-on-error: {(serveStale ? "true" : "false")}", .. options]);
         NodeProcess node = await NodeProcess.StartAsync(settings);
         using SignedClient client = new(node.S3Address);

@@ -16,7 +16,7 @@ public sealed class SecretTests
         await using PatternSource source = new();
         source.Put("object", 1, 1 << 20);
         source.Faults = request => request.Key == "broken" ? new SourceFault(FaultKind.ServerError) : null;
-        NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"] }
+        NodeSettings settings = new NodeSettings { CacheDirectory = directory["cache"], Fill = NodeSettings.ShortTimeouts }
             .MountS3("data", source.Endpoint, PatternSource.Bucket, "session-token: session-token-9d4c");
         settings.Environment["FOREBAY_LOG_LEVEL"] = "debug";
         settings.Environment["FOREBAY_ADMIN_TOKEN"] = "token-31f0aa7e-admin";

@@ -9,7 +9,7 @@ public sealed class SourceFaultTests
 {
     private const long Length = (3 << 20) + 17;
 
-    /// <summary>The operation timeout of <see cref="NodeSettings"/> for a stat and then a range, and room for a busy machine.</summary>
+    /// <summary>The operation timeout of <see cref="NodeSettings.ShortTimeouts"/> for a stat and then a range, and room for a busy machine.</summary>
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(12);
 
     public static TheoryData<FaultKind, int> Faults => new()
@@ -102,7 +102,7 @@ public sealed class SourceFaultTests
     }
 
     private static NodeSettings SettingsOf(PatternSource source, TempDirectory directory)
-        => new NodeSettings { CacheDirectory = directory["cache"] }.MountS3("data", source.Endpoint, PatternSource.Bucket);
+        => new NodeSettings { CacheDirectory = directory["cache"], Fill = NodeSettings.ShortTimeouts }.MountS3("data", source.Endpoint, PatternSource.Bucket);
 
     private static async Task<Answer> TimedAsync(Func<Task<Answer>> ask)
     {
