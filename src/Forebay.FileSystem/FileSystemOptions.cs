@@ -45,6 +45,9 @@ public sealed record FileSystemOptions
     /// <summary>Reads go round the kernel's page cache.</summary>
     public bool DirectIo { get; init; }
 
+    /// <summary>The kernel opens files without a message, and reads all of them through its page cache: for trees of small files. No passthrough, no <see cref="DirectIo"/>.</summary>
+    public bool SilentOpens { get; init; }
+
     /// <summary>The kernel caches listings while they are fresh.</summary>
     public bool CacheDirectories { get; init; } = true;
 

@@ -19,6 +19,13 @@ public sealed partial class MountedFileSystem
     /// <inheritdoc/>
     public override void Open(FuseRequest request, in FuseOpenIn arguments)
     {
+        if (_options.SilentOpens)
+        {
+            // The kernel opens this file, and from now on all, without asking.
+            request.ReplyError(Errno.ENOSYS);
+            return;
+        }
+
         if ((arguments.Flags & (AccessModeMask | Truncate)) != 0)
         {
             request.ReplyError(Errno.EROFS);
@@ -51,29 +58,24 @@ public sealed partial class MountedFileSystem
     /// <inheritdoc/>
     public override void Read(FuseRequest request, in FuseReadIn arguments)
     {
-        OpenFile? file = _files.Find(arguments.Handle);
-        if (file is null)
+        ulong nodeId = request.NodeId;
+        long offset = (long)arguments.Offset;
+        if (BeginRead(nodeId, arguments.Handle) is not { } file)
         {
             request.ReplyError(Errno.EBADF);
             return;
         }
 
-        long offset = (long)arguments.Offset;
         int size = (int)Math.Clamp(file.Stat.Length - offset, 0, arguments.Size);
         if (offset < 0 || size == 0)
         {
             Note(request, AccessSource.Hot, offset, size);
             request.ReplyData(default);
+            EndRead(nodeId, file, offset);
             return;
         }
 
-        IFileReader? reader = file.Begin();
-        if (reader is null)
-        {
-            request.ReplyError(Errno.EBADF);
-            return;
-        }
-
+        IFileReader reader = file.Reader();
         if (reader.TryGetSegment(offset, size, out FileSegment segment))
         {
             Note(request, AccessSource.Hot, offset, size);
@@ -82,7 +84,7 @@ public sealed partial class MountedFileSystem
             if (errno == 0)
             {
                 _files.CountHot(size);
-                file.End();
+                EndRead(nodeId, file, offset + size);
                 return;
             }
 
@@ -116,12 +118,9 @@ public sealed partial class MountedFileSystem
     }
 
     /// <inheritdoc/>
-    public override void Flush(FuseRequest request, in FuseFlushIn arguments) => request.ReplyEmpty();
-
-    /// <inheritdoc/>
     public override void Lseek(FuseRequest request, in FuseLseekIn arguments)
     {
-        if (_files.Find(arguments.Handle) is not { } file)
+        if (BeginRead(request.NodeId, arguments.Handle) is not { } file)
         {
             request.ReplyError(Errno.EBADF);
             return;
@@ -129,6 +128,7 @@ public sealed partial class MountedFileSystem
 
         // An object has no holes; those of its cache file are nobody's business.
         ulong length = (ulong)file.Stat.Length;
+        EndRead(request.NodeId, file, 0);
         if (arguments.Whence is not (SeekData or SeekHole))
         {
             request.ReplyError(Errno.EINVAL);
@@ -248,6 +248,32 @@ public sealed partial class MountedFileSystem
         }
     }
 
+    /// <summary>Begins a read of an open file, which <see cref="EndRead"/> ends; null when it is none.</summary>
+    private OpenFile? BeginRead(ulong nodeId, ulong handle)
+        => _options.SilentOpens ? _silent.Begin(nodeId)
+            : _files.Find(handle) is { } file && file.TryBegin() ? file
+            : null;
+
+    private OpenFile? OpenSilently(ulong nodeId)
+    {
+        if (_table.StatOf(nodeId) is not { } stat)
+        {
+            return null;
+        }
+
+        _prefetch.OnOpen(stat);
+        return new OpenFile(_mount, stat, _lenders);
+    }
+
+    private void EndRead(ulong nodeId, OpenFile file, long end)
+    {
+        file.End();
+        if (_options.SilentOpens)
+        {
+            _silent.OnRead(nodeId, file, end);
+        }
+    }
+
     private bool WantsPassthrough(ObjectStat stat)
         => _options is { Passthrough: true, DirectIo: false } && stat.Length > 0 && stat.Length >= _options.PassthroughFromBytes;
 
@@ -257,6 +283,9 @@ public sealed partial class MountedFileSystem
     {
         // The session's thread goes back to the device: verifying a page or sending a request takes time.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+
+        // A request that has been answered must not be looked at any more.
+        ulong nodeId = request.NodeId;
         try
         {
             if (_lenders is not null)
@@ -267,7 +296,7 @@ public sealed partial class MountedFileSystem
 
             if (reader is not LentReader)
             {
-                _prefetch.OnColdRead(file.Stat, _streams.WasListed(request.NodeId));
+                _prefetch.OnColdRead(file.Stat, _streams.WasListed(nodeId));
             }
 
             await _files.TakePlaceAsync(_options.RequestTimeout, SignalPatience, _time, request.Renew, request.Token);
@@ -286,14 +315,14 @@ public sealed partial class MountedFileSystem
         {
             if (error is ForebayException { Kind: ErrorKind.StaleVersion })
             {
-                _table.SetOutdated(request.NodeId);
+                _table.SetOutdated(nodeId);
             }
 
             Fail(request, "read", file.Stat.Key, error);
         }
         finally
         {
-            file.End();
+            EndRead(nodeId, file, offset + size);
         }
     }
 

@@ -34,6 +34,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
     private readonly ILogger _logger;
     private readonly Backings _backings;
     private readonly OpenFiles _files;
+    private readonly SilentFiles _silent;
     private readonly DirectoryStreams _streams;
     private readonly DirectoryPrefetch _prefetch;
     private readonly NameSurveys _surveys;
@@ -70,6 +71,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _backings = new Backings(_table, mount, options, logger, time);
         _prefetch = new DirectoryPrefetch(mount, options, lenders);
         _files = new OpenFiles(mount, _table, lenders, options.MaxWaitingReads);
+        _silent = new SilentFiles(OpenSilently);
         _streams = new DirectoryStreams(mount, _table, options.MaxDirectoryBytes, time);
         _surveys = new NameSurveys(mount, time);
         AccessLog = new AccessLog(time);
@@ -128,6 +130,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
     {
         _prefetch.Dispose();
         _files.Dispose();
+        _silent.Dispose();
         _backings.Dispose();
         AccessLog.Dispose();
     }

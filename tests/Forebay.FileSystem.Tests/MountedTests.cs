@@ -45,6 +45,33 @@ public sealed class MountedTests(ITestOutputHelper output)
         Assert.Equal(passthrough && world.HasPassthrough, world.Inner.FileSystem.GetStatus().PassthroughOpens > 0);
     }
 
+    /// <summary>What the kernel does once OPEN is not supported: it never asks again, keeps pages by nodeid, and a file that is overwritten is another one.</summary>
+    [Fact]
+    public async Task FilesThatOpenWithoutAMessageAreReadOnceAndSeenAnew()
+    {
+        await using MountedWorld? world = await MountedWorld.TryStartAsync(output, new FileSystemOptions { Passthrough = false, SilentOpens = true });
+        if (world is null)
+        {
+            return;
+        }
+
+        ObjectStat[] stats = [.. Enumerable.Range(0, 30).Select(i => world.Inner.Memory.PutPattern($"file{i:d2}", 1 + (i * 20_011)))];
+        string expected = string.Concat(stats.Select(stat => $"{Convert.ToHexStringLower(SHA256.HashData(InMemoryUnderStore.PatternOf(stat).Bytes(0, (int)stat.Length)))}  {stat.Key}\n"));
+        Assert.Equal(expected, world.Run("sha256sum file*"));
+        FileSystemStatus once = world.Inner.FileSystem.GetStatus();
+
+        Assert.Equal(expected, world.Run("sha256sum file*"));
+
+        FileSystemStatus twice = world.Inner.FileSystem.GetStatus();
+        Assert.Equal((once.ReadBytes, once.HotReads, once.ColdReads), (twice.ReadBytes, twice.HotReads, twice.ColdReads));
+        Assert.Equal((0, 0, 0), (twice.Handles, twice.CachedOpens, twice.PassthroughOpens));
+        world.Inner.Memory.Put("file00", "another");
+        await world.Inner.Mount.RefreshAsync("file00", CancellationToken.None);
+        await world.Session.Notifier.FlushAsync();
+        Assert.Equal("another", world.Run("cat file00"));
+        Assert.Contains("Read-only file system", world.Run("echo x 2>&1 >> file00 || true; touch new 2>&1 || true"), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

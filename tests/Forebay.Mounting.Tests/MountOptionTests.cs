@@ -94,6 +94,7 @@ public sealed class MountOptionTests
     [InlineData("ro=maybe", "ro=false")]
     [InlineData("dbglevel=loud", "crit, err")]
     [InlineData("allow_other,allow_root", "exclude")]
+    [InlineData("small_files,direct_io", "exclude")]
     [InlineData("use_cache=\"/tmp", "quote")]
     [InlineData("anonymous,passwd_file=/x", "anonymous")]
     public void AFaultNamesTheOptionAndTheRemedy(string text, string part)

@@ -110,7 +110,7 @@ internal sealed class EngineMountService : MountService
         {
             Threads = plan.Options.Threads,
             SpinTime = TimeSpan.FromMicroseconds(plan.Options.SpinMicroseconds),
-            Connection = new FuseConnectionOptions { Passthrough = plan.Options.Passthrough, ExplicitInvalidation = true },
+            Connection = new FuseConnectionOptions { Passthrough = fileOptions.Passthrough, ExplicitInvalidation = true },
             Observer = new SessionObserver(log, answered, _files, _time),
         };
         await BeginAccessLogAsync(plan, log);
@@ -119,7 +119,7 @@ internal sealed class EngineMountService : MountService
         _session.Start();
         FuseConnection agreed = await _session.Negotiated;
         // The kernel agrees in general; the process may lack the right, and a cache directory may lie on a stacked file system.
-        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && plan.Options.Passthrough
+        bool passthrough = agreed.Has(FuseInitFlags.Passthrough) && fileOptions.Passthrough
             && (_borrower is not null || (_hasCache && plan.Engine.Tiers.Any(tier => fuse.TakesFilesLike(tier.MarkerPath))));
         MountServiceLog.Serving(log, _description.Source, _description.Directory, agreed.Minor, passthrough);
         _ = Task.Run(() => StartControlAsync(log, negotiated is null ? TimeSpan.Zero : ControlDelay));

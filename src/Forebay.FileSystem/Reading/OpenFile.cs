@@ -18,17 +18,26 @@ internal sealed class OpenFile(IFileMountPoint mount, ObjectStat stat, IWholeFil
     /// <summary>The version that is read; its key is the path.</summary>
     internal ObjectStat Stat { get; } = stat;
 
-    /// <summary>The reader, kept until <see cref="End"/>; null when the file was closed meanwhile.</summary>
-    internal IFileReader? Begin()
+    /// <summary>A read begins, which <see cref="End"/> ends; false when the file was closed.</summary>
+    internal bool TryBegin()
     {
         lock (_lock)
         {
             if (_isClosed)
             {
-                return null;
+                return false;
             }
 
             _reads++;
+            return true;
+        }
+    }
+
+    /// <summary>The reader, for a read that has begun.</summary>
+    internal IFileReader Reader()
+    {
+        lock (_lock)
+        {
             return _reader ??= mount.OpenVersion(Stat, requestId: null);
         }
     }

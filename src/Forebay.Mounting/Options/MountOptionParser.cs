@@ -72,6 +72,11 @@ public static class MountOptionParser
             faults.Add("allow_other and allow_root exclude each other; allow_other includes root.");
         }
 
+        if (options.SmallFiles && options.DirectIo)
+        {
+            faults.Add("small_files and direct_io exclude each other: the first reads through the kernel's page cache, the second goes past it.");
+        }
+
         if (!BitOperations.IsPow2(options.PageSizeBytes))
         {
             faults.Add("page_size needs a power of two.");

@@ -76,6 +76,9 @@ public sealed record MountOptions
     /// <summary>Whole cached files are handed to the kernel, where it can take them.</summary>
     public bool Passthrough { get; init; } = true;
 
+    /// <summary>The kernel opens files without asking the worker, and reads them through its page cache only.</summary>
+    public bool SmallFiles { get; init; }
+
     /// <summary>Owner of everything; null for who mounts.</summary>
     public uint? UserId { get; init; }
 

@@ -106,9 +106,14 @@ public sealed class FailoverTests(ITestOutputHelper output)
     }
 
     [MountFact]
-    public async Task AFileThatIsOpenAcrossKillsOfBothStaysOpen()
+    public Task AFileThatIsOpenAcrossKillsOfBothStaysOpen() => StaysOpenAsync();
+
+    [MountFact]
+    public Task AFileThatWasOpenedWithoutAMessageStaysOpenToo() => StaysOpenAsync(",small_files");
+
+    private static async Task StaysOpenAsync(string options = "")
     {
-        using MountedDirectory mount = await MountAsync();
+        using MountedDirectory mount = await MountAsync(options);
         using Process reader = mount.Start("bash", "-c", $"exec 5< {mount.MountPoint}/large-0; head -c 100 <&5 > /dev/null; echo open; read go; cat <&5 | wc -c; stat -c %i {mount.MountPoint}/large-0");
         Assert.Equal("open", await reader.StandardOutput.ReadLineAsync());
         for (int i = 0; i < 3; i++)
@@ -125,7 +130,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
 
     private const int LargeBytes = 40_000_000;
 
-    private static async Task<MountedDirectory> MountAsync()
+    private static async Task<MountedDirectory> MountAsync(string options = "")
     {
         MountedDirectory mount = new();
         Directory.CreateDirectory(Path.Combine(mount["source"], "small"));
@@ -144,7 +149,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
             await File.WriteAllBytesAsync(Path.Combine(mount["source"], "small", $"file-{i}"), bytes);
         }
 
-        await mount.MustMountAsync($"file://{mount["source"]}", "-o", "dbglevel=info");
+        await mount.MustMountAsync($"file://{mount["source"]}", "-o", "dbglevel=info" + options);
         return mount;
     }
 
