@@ -155,7 +155,7 @@ public static class MetricCatalog
     public static readonly MetricDefinition FuseReads = Counter("forebay_fuse_reads_total", "reads", "Reads through the worker: `hot` at once from a verified cache file, `cold` waited for bytes.", ReadKind);
 
     /// <summary>Opens of a mount.</summary>
-    public static readonly MetricDefinition FuseOpens = Counter("forebay_fuse_opens_total", "opens", "Opened files: `passthrough` is read by the kernel itself from the cache file, `worker` through the worker.", OpenMode);
+    public static readonly MetricDefinition FuseOpens = Counter("forebay_fuse_opens_total", "opens", "Opened files: `passthrough` is read by the kernel itself from the cache file, `worker` through the worker. Opens of a mount with `small_files` are not told to anybody.", OpenMode);
 
     /// <summary>Stale opens of a mount.</summary>
     public static readonly MetricDefinition FuseStaleOpens = Counter("forebay_fuse_stale_opens_total", "opens", "Opens of a version that was not the current one any more; the kernel looks the name up again.", Mount);
