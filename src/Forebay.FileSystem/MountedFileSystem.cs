@@ -119,10 +119,12 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
     /// <inheritdoc/>
     public override void Connected(FuseConnection connection)
     {
-        if (_device is not null && _notifier is not null)
+        if (_device is null || _notifier is null)
         {
-            Connect(new KernelCache(_device, _notifier, connection));
+            throw new InvalidOperationException("Attach comes before the session starts.");
         }
+
+        Connect(new KernelCache(_device, _notifier, connection));
     }
 
     /// <summary>Ends reading ahead and gives files back; what the kernel holds stays with it. The session must have ended.</summary>

@@ -125,6 +125,8 @@ public sealed class FuseSession : IAsyncDisposable
 
         if (_predecessor is not null)
         {
+            _dispatcher.Succeed();
+
             // Before anything is read: what this session has taken by then would be sent again too.
             _ = Notifier.Resend();
         }

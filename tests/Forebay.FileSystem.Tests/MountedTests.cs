@@ -186,6 +186,32 @@ public sealed class MountedTests(ITestOutputHelper output)
 
         Assert.StartsWith(sum, MountedWorld.Finish(reader), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task ASuccessorSessionTellsTheKernelWhatChangedAndHandsFilesOver()
+    {
+        await using MountedWorld? world = await MountedWorld.TryStartAsync(output, new FileSystemOptions { PassthroughFromBytes = 4096 });
+        if (world is null)
+        {
+            return;
+        }
+
+        world.Inner.Memory.Put("file", "first");
+        world.Inner.Memory.PutPattern("large", 500_000);
+        await world.LoadAllAsync(["large"]);
+        Assert.Equal("first500000\n", world.Run("cat file; cat large | wc -c"));
+        Assert.Equal(world.HasPassthrough ? 1 : 0, world.Inner.FileSystem.GetStatus().Backings);
+
+        await world.ReplaceSessionAsync();
+
+        Assert.Equal(world.HasPassthrough ? 1 : 0, world.Inner.FileSystem.GetStatus().Backings);
+        Assert.Equal("500000\n", world.Run("cat large | wc -c"));
+        Assert.Equal(world.HasPassthrough ? 1 : 0, world.Inner.FileSystem.GetStatus().PassthroughOpens);
+        world.Inner.Memory.Put("file", "second, longer");
+        await world.Inner.Mount.RefreshAsync("", CancellationToken.None);
+        await world.Session.Notifier.FlushAsync();
+        Assert.Equal("second, longer", world.Run("cat file"));
+    }
 }
 
 /// <summary>A file system on a real mount.</summary>

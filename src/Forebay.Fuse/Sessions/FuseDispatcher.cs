@@ -85,6 +85,9 @@ public sealed partial class FuseDispatcher : IDisposable
     /// <summary>Called when INIT ends: with null and a sentence when there is no agreement.</summary>
     internal Action<FuseConnection?, string?>? InitEnded { get; set; }
 
+    /// <summary>Tells the file system what a predecessor agreed on, once it has all it needs to use it; before the first message.</summary>
+    public void Succeed() => FileSystem.Connected(Connection!);
+
     /// <summary>Handles one message. What has an answer is answered now or later; no message makes this throw.</summary>
     /// <param name="message">Exactly one message with its header; borrowed until this returns.</param>
     public void Dispatch(ReadOnlySpan<byte> message)
@@ -168,6 +171,7 @@ public sealed partial class FuseDispatcher : IDisposable
         }
 
         Adopt(agreed);
+        FileSystem.Connected(agreed);
         FuseInitOut answer = FuseInitNegotiation.Answer(agreed);
         request.ReplyData(MemoryMarshal.AsBytes(new ReadOnlySpan<FuseInitOut>(in answer)));
         InitEnded?.Invoke(agreed, null);
@@ -288,7 +292,6 @@ public sealed partial class FuseDispatcher : IDisposable
         // Room for the largest READ; as many are kept as there are requests that the kernel sends ahead, within 32 MiB.
         int dataBytes = Math.Max(connection.MaxPages * 4096, 64 * 1024) + 4096;
         _buffers = new FuseBufferPool(dataBytes, Math.Clamp(32 * 1024 * 1024 / dataBytes, 4, 64));
-        FileSystem.Connected(connection);
         Volatile.Write(ref _connection, connection);
     }
 

@@ -111,6 +111,24 @@ public sealed class FailoverTests(ITestOutputHelper output)
     [MountFact]
     public Task AFileThatWasOpenedWithoutAMessageStaysOpenToo() => StaysOpenAsync(",small_files");
 
+    /// <summary>What the kernel believes without end, a worker that came after the one that gave it takes back.</summary>
+    [MountFact]
+    public async Task ARefreshAfterAKillIsSeen()
+    {
+        using MountedDirectory mount = await MountAsync(",immutable");
+        string small = Path.Combine(mount["source"], "small", "file-0");
+        await mount.ShellAsync($"cat {mount.MountPoint}/small/file-0 > /dev/null");
+        ListedMount before = mount.Peek()!;
+        Assert.True(MountedDirectory.Kill(before.WorkerPid));
+        await Eventually.TrueAsync("another worker is registered", () => mount.Peek() is { } next && next.WorkerPid != before.WorkerPid);
+        await File.WriteAllTextAsync(small, "another");
+
+        Finished refresh = await mount.RunAsync("refresh", mount.MountPoint);
+
+        Assert.True(refresh.Code == 0, refresh.Text);
+        await Eventually.TrueAsync("the file is seen anew", async () => (await mount.ShellAsync($"cat {mount.MountPoint}/small/file-0")).Output == "another");
+    }
+
     private static async Task StaysOpenAsync(string options = "")
     {
         using MountedDirectory mount = await MountAsync(options);
