@@ -9,7 +9,7 @@ public sealed partial class MountedFileSystem
     private string? _untold;
     private bool _isTelling;
 
-    /// <summary>Has the kernel let go of names nobody uses once nine tenths of the table are taken.</summary>
+    /// <summary>Has the kernel let go of names nobody uses (of files opened without a message none is known to be used) once nine tenths of the table are taken.</summary>
     private void MakeRoom()
     {
         if (_table.Count < _table.Capacity - (_table.Capacity / 10) || _kernel is not { } kernel || Interlocked.Exchange(ref _isMakingRoom, 1) != 0)
@@ -32,6 +32,17 @@ public sealed partial class MountedFileSystem
 
             Volatile.Write(ref _isMakingRoom, 0);
         });
+    }
+
+    /// <summary>A version proved to be gone. A kernel that asks before it opens is told then; one that does not must look the name up.</summary>
+    private void ForgetVersion(ulong nodeId)
+    {
+        if (_options.SilentOpens && _kernel is { } kernel && _table.PathOf(nodeId) is { } path && !TryForgetName(kernel, path))
+        {
+            TellLater(kernel, path[..(path.LastIndexOf('/') + 1)]);
+        }
+
+        _table.SetOutdated(nodeId);
     }
 
     /// <summary>Metadata of a path, or with a trailing slash or empty of everything below, is not believed any more.</summary>

@@ -11,6 +11,9 @@ public sealed partial class MountedFileSystem
     private const uint Truncate = 0x200;
     private const uint SeekData = 3;
     private const uint SeekHole = 4;
+
+    /// <summary>No open file has this handle.</summary>
+    private const ulong SilentHandle = 0;
     private readonly Lock[] _openStripes = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
     private long _passthroughOpens;
     private long _cachedOpens;
@@ -62,7 +65,7 @@ public sealed partial class MountedFileSystem
         long offset = (long)arguments.Offset;
         if (BeginRead(nodeId, arguments.Handle) is not { } file)
         {
-            request.ReplyError(Errno.EBADF);
+            request.ReplyError(ErrnoOfNoFile(arguments.Handle));
             return;
         }
 
@@ -71,7 +74,7 @@ public sealed partial class MountedFileSystem
         {
             Note(request, AccessSource.Hot, offset, size);
             request.ReplyData(default);
-            EndRead(nodeId, file, offset);
+            file.End();
             return;
         }
 
@@ -84,7 +87,7 @@ public sealed partial class MountedFileSystem
             if (errno == 0)
             {
                 _files.CountHot(size);
-                EndRead(nodeId, file, offset + size);
+                EndRead(nodeId, file, size);
                 return;
             }
 
@@ -122,13 +125,13 @@ public sealed partial class MountedFileSystem
     {
         if (BeginRead(request.NodeId, arguments.Handle) is not { } file)
         {
-            request.ReplyError(Errno.EBADF);
+            request.ReplyError(ErrnoOfNoFile(arguments.Handle));
             return;
         }
 
         // An object has no holes; those of its cache file are nobody's business.
         ulong length = (ulong)file.Stat.Length;
-        EndRead(request.NodeId, file, 0);
+        file.End();
         if (arguments.Whence is not (SeekData or SeekHole))
         {
             request.ReplyError(Errno.EINVAL);
@@ -248,11 +251,13 @@ public sealed partial class MountedFileSystem
         }
     }
 
-    /// <summary>Begins a read of an open file, which <see cref="EndRead"/> ends; null when it is none.</summary>
+    /// <summary>Begins a read of an open file, which <see cref="EndRead"/> ends; null when it is none. What the kernel opened without a message has no handle.</summary>
     private OpenFile? BeginRead(ulong nodeId, ulong handle)
-        => _options.SilentOpens ? _silent.Begin(nodeId)
+        => handle == SilentHandle ? _silent.Begin(nodeId)
             : _files.Find(handle) is { } file && file.TryBegin() ? file
             : null;
+
+    private static int ErrnoOfNoFile(ulong handle) => handle == SilentHandle ? Errno.ESTALE : Errno.EBADF;
 
     private OpenFile? OpenSilently(ulong nodeId)
     {
@@ -265,12 +270,16 @@ public sealed partial class MountedFileSystem
         return new OpenFile(_mount, stat, _lenders);
     }
 
-    private void EndRead(ulong nodeId, OpenFile file, long end)
+    /// <summary>Ends a read.</summary>
+    /// <param name="nodeId">The inode.</param>
+    /// <param name="file">What was read.</param>
+    /// <param name="bytes">How much was given; 0 when it failed.</param>
+    private void EndRead(ulong nodeId, OpenFile file, int bytes)
     {
         file.End();
-        if (_options.SilentOpens)
+        if (_options.SilentOpens && bytes == file.Stat.Length)
         {
-            _silent.OnRead(nodeId, file, end);
+            _silent.OnReadWhole(nodeId, file);
         }
     }
 
@@ -286,6 +295,7 @@ public sealed partial class MountedFileSystem
 
         // A request that has been answered must not be looked at any more.
         ulong nodeId = request.NodeId;
+        int given = 0;
         try
         {
             if (_lenders is not null)
@@ -305,6 +315,7 @@ public sealed partial class MountedFileSystem
                 using RequestDeadline deadline = Deadline(request);
                 await ReadIntoBufferAsync(request, reader, offset, size, deadline.Token);
                 _files.CountCold(size);
+                given = size;
             }
             finally
             {
@@ -315,14 +326,14 @@ public sealed partial class MountedFileSystem
         {
             if (error is ForebayException { Kind: ErrorKind.StaleVersion })
             {
-                _table.SetOutdated(nodeId);
+                ForgetVersion(nodeId);
             }
 
             Fail(request, "read", file.Stat.Key, error);
         }
         finally
         {
-            EndRead(nodeId, file, offset + size);
+            EndRead(nodeId, file, given);
         }
     }
 

@@ -14,7 +14,7 @@ namespace Forebay.FileSystem;
 /// </summary>
 /// <remarks>
 /// Answers at once what is known and verified, on the session's thread; everything else later, from the thread pool. All that must outlive this
-/// process is in the inode table. Lock order: 1. a stripe of opens, 2. the backings' lock, 3. the table's. None is held while anything is waited for.
+/// process is in the inode table. Lock order: 1. a stripe of opens or the silent files' lock, 2. the backings' lock, 3. the table's. None is held while anything is waited for.
 /// </remarks>
 public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
 {
@@ -71,7 +71,7 @@ public sealed partial class MountedFileSystem : FuseFileSystem, IDisposable
         _backings = new Backings(_table, mount, options, logger, time);
         _prefetch = new DirectoryPrefetch(mount, options, lenders);
         _files = new OpenFiles(mount, _table, lenders, options.MaxWaitingReads);
-        _silent = new SilentFiles(OpenSilently);
+        _silent = new SilentFiles(OpenSilently, time);
         _streams = new DirectoryStreams(mount, _table, options.MaxDirectoryBytes, time);
         _surveys = new NameSurveys(mount, time);
         AccessLog = new AccessLog(time);

@@ -74,6 +74,8 @@ public sealed class ConnectionTests
         FuseInitIn all = new() { Major = 7, Minor = 45, Flags = uint.MaxValue, Flags2 = uint.MaxValue };
 
         Assert.False(FuseInitNegotiation.Agree(all, new FuseConnectionOptions { ZeroMessageOpen = true })!.Has(FuseInitFlags.Passthrough));
+        Assert.False(FuseInitNegotiation.Agree(all, new FuseConnectionOptions { ZeroMessageOpen = true })!.Has(FuseInitFlags.AtomicOpenTruncate));
+        Assert.True(FuseInitNegotiation.Agree(all, new FuseConnectionOptions())!.Has(FuseInitFlags.AtomicOpenTruncate));
         Assert.False(FuseInitNegotiation.Agree(all, new FuseConnectionOptions { AlsoAskFor = FuseInitFlags.WritebackCache })!.Has(FuseInitFlags.Passthrough));
         Assert.False(FuseInitNegotiation.Agree(all, new FuseConnectionOptions { AlsoAskFor = FuseInitFlags.OverIoUring })!.Has(FuseInitFlags.OverIoUring));
     }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Forebay.UnderStores.Tests;
 
-/// <summary>One radosgw for all tests of this assembly that need it.</summary>
+/// <summary>One radosgw for the tests of this assembly that run beside each other.</summary>
 [CollectionDefinition(Name)]
 public sealed class RadosGatewayCollection : ICollectionFixture<RadosGateway>
 {

@@ -110,7 +110,7 @@ internal sealed class EngineMountService : MountService
         {
             Threads = plan.Options.Threads,
             SpinTime = TimeSpan.FromMicroseconds(plan.Options.SpinMicroseconds),
-            Connection = new FuseConnectionOptions { Passthrough = fileOptions.Passthrough, ExplicitInvalidation = true },
+            Connection = new FuseConnectionOptions { Passthrough = fileOptions.Passthrough, ZeroMessageOpen = fileOptions.SilentOpens, ExplicitInvalidation = true },
             Observer = new SessionObserver(log, answered, _files, _time),
         };
         await BeginAccessLogAsync(plan, log);

@@ -1,20 +1,25 @@
 namespace Forebay.FileSystem;
 
 /// <summary>
-/// Files that the kernel opened without a message, by nodeid: no OPEN comes before their first read, no RELEASE after their last. One is kept from its first
-/// read to that of its last byte, or until so many others were read after it that it makes way. Thread-safe.
+/// Files that the kernel opened without a message, by nodeid: no OPEN comes before their first read, no RELEASE after their last. One that was read whole at once is
+/// let go; others stay until nobody has read them for a while, or so many others were read after them that they make way. Thread-safe.
 /// </summary>
-/// <param name="open">Makes the file of a nodeid; null when there is none.</param>
-internal sealed class SilentFiles(Func<ulong, OpenFile?> open) : IDisposable
+/// <param name="open">Makes the file of a nodeid; null when there is none. Called under the lock here, which comes before that of the inode table.</param>
+/// <param name="time">Clock of the while.</param>
+internal sealed class SilentFiles(Func<ulong, OpenFile?> open, TimeProvider time) : IDisposable
 {
-    /// <summary>Files that are kept while they are read in part; each may hold a descriptor.</summary>
+    /// <summary>Files that are kept while they are read in part; each may hold a descriptor, a loan, or what was read ahead for it.</summary>
     internal const int MaxFiles = 256;
+
+    /// <summary>A file that was not read for so long is made anew when it is.</summary>
+    internal static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, LinkedListNode<Entry>> _files = [];
 
     /// <summary>The one that was read last comes first.</summary>
     private readonly LinkedList<Entry> _order = new();
+    private ITimer? _sweep;
 
     internal int Count
     {
@@ -37,7 +42,6 @@ internal sealed class SilentFiles(Func<ulong, OpenFile?> open) : IDisposable
             if (_files.TryGetValue(nodeId, out LinkedListNode<Entry>? known))
             {
                 _order.Remove(known);
-                _order.AddFirst(known);
                 file = known.Value.File;
             }
             else
@@ -48,13 +52,16 @@ internal sealed class SilentFiles(Func<ulong, OpenFile?> open) : IDisposable
                     return null;
                 }
 
-                _files.Add(nodeId, _order.AddFirst(new Entry(nodeId, file)));
-                if (_files.Count > MaxFiles)
-                {
-                    last = _order.Last!.Value.File;
-                    _files.Remove(_order.Last.Value.NodeId);
-                    _order.RemoveLast();
-                }
+                known = new LinkedListNode<Entry>(default);
+                _files.Add(nodeId, known);
+                _sweep ??= time.CreateTimer(static state => ((SilentFiles)state!).Sweep(), this, IdleTime, IdleTime);
+            }
+
+            known.Value = new Entry(nodeId, file, time.GetTimestamp());
+            _order.AddFirst(known);
+            if (_files.Count > MaxFiles)
+            {
+                last = TakeLast();
             }
 
             // In here: what is in the table is not closed.
@@ -65,14 +72,9 @@ internal sealed class SilentFiles(Func<ulong, OpenFile?> open) : IDisposable
         return file;
     }
 
-    /// <summary>Tells that a file was read up to a place; one that was read to its end is let go.</summary>
-    internal void OnRead(ulong nodeId, OpenFile file, long end)
+    /// <summary>Tells that all of a file was read at once: nobody is in the middle of it.</summary>
+    internal void OnReadWhole(ulong nodeId, OpenFile file)
     {
-        if (end < file.Stat.Length)
-        {
-            return;
-        }
-
         lock (_lock)
         {
             if (!_files.TryGetValue(nodeId, out LinkedListNode<Entry>? known) || known.Value.File != file)
@@ -91,15 +93,40 @@ internal sealed class SilentFiles(Func<ulong, OpenFile?> open) : IDisposable
     {
         lock (_lock)
         {
-            foreach (Entry entry in _order)
+            while (_order.Count > 0)
             {
-                entry.File.Dispose();
+                TakeLast().Dispose();
             }
 
-            _files.Clear();
-            _order.Clear();
+            _sweep?.Dispose();
+            _sweep = null;
         }
     }
 
-    private readonly record struct Entry(ulong NodeId, OpenFile File);
+    private void Sweep()
+    {
+        lock (_lock)
+        {
+            while (_order.Last is { } oldest && time.GetElapsedTime(oldest.Value.ReadAt) >= IdleTime)
+            {
+                TakeLast().Dispose();
+            }
+
+            if (_order.Count == 0)
+            {
+                _sweep?.Dispose();
+                _sweep = null;
+            }
+        }
+    }
+
+    private OpenFile TakeLast()
+    {
+        Entry last = _order.Last!.Value;
+        _order.RemoveLast();
+        _files.Remove(last.NodeId);
+        return last.File;
+    }
+
+    private readonly record struct Entry(ulong NodeId, OpenFile File, long ReadAt);
 }

@@ -55,7 +55,10 @@ internal static class FuseInitNegotiation
     private static FuseInitFlags Wanted(FuseConnectionOptions options)
     {
         FuseInitFlags flags = FuseInitFlags.AsyncRead | FuseInitFlags.BigWrites | FuseInitFlags.AsyncDirectIo | FuseInitFlags.ParallelDirectoryOperations | FuseInitFlags.MaxPages
-            | FuseInitFlags.InitExtended | FuseInitFlags.ExpireOnly | FuseInitFlags.Resend | FuseInitFlags.AtomicOpenTruncate | options.AlsoAskFor;
+            | FuseInitFlags.InitExtended | FuseInitFlags.ExpireOnly | FuseInitFlags.Resend | options.AlsoAskFor;
+
+        // Where no OPEN comes, nothing but SETATTR could refuse an open that truncates.
+        flags |= options.ZeroMessageOpen ? FuseInitFlags.None : FuseInitFlags.AtomicOpenTruncate;
         flags |= options.ExplicitInvalidation ? FuseInitFlags.ExplicitInvalidateData : FuseInitFlags.AutoInvalidateData;
         flags |= options.CacheSymlinks ? FuseInitFlags.CacheSymlinks : FuseInitFlags.None;
         flags |= options.ExportSupport ? FuseInitFlags.ExportSupport : FuseInitFlags.None;

@@ -54,7 +54,7 @@ internal static class MountOptionTable
         Number("threads", Text(Defaults.Threads), "Threads that read requests of the kernel.", 1, 64, (o, v) => o with { Threads = v }),
         Number("spin_us", Text(Defaults.SpinMicroseconds), "Microseconds for which one of them asks for the next request before it sleeps, while opens of small files come quickly; it keeps a processor busy meanwhile. 0 for never.", 0, 1000, (o, v) => o with { SpinMicroseconds = v }),
         Switch("passthrough", "on", "Whole cached files are handed to the kernel, where it can take them.", (o, v) => o with { Passthrough = v }),
-        Flag("small_files", "off", "For trees of small files: the kernel opens them without asking the worker, and keeps what it has read. No passthrough then, which large files miss.", (o, v) => o with { SmallFiles = v }),
+        Flag("small_files", "off", "For trees of small files: the kernel opens them without asking the worker. No passthrough then, which large files miss.", (o, v) => o with { SmallFiles = v }),
         Switch("standby", "on", "A second worker waits, started and warm, to take over from one that dies.", (o, v) => o with { Standby = v }),
         Switch("path_style", "by the service", "The bucket's name is in the path, not in the host name.", (o, v) => o with { PathStyle = v }),
         Flag("use_path_request_style", "by the service", "The same as `path_style`.", (o, v) => o with { PathStyle = v }),

@@ -129,7 +129,7 @@ internal sealed unsafe class LocalFile
     /// <summary>
     /// Returns when a write(2) to the file that had begun has ended. Its buffered reads do not wait for it, SEEK_DATA does: ext4, btrfs, tmpfs and overlayfs
     /// take the lock of the inode for it, which a write holds from before it sets the time to after its last byte (ext4_llseek in Linux 6.18; reads of XFS
-    /// wait by themselves). A file system that knows no SEEK_DATA, or has no data, changes nothing.
+    /// wait by themselves). A file system that answers without that lock (vfat, exfat and others) makes it wait for nothing.
     /// </summary>
     /// <returns>Whether the call was answered; of no use but to have one.</returns>
     public static bool AwaitWriter(SafeFileHandle handle) => Native.LSeek(handle, 0, Native.SeekData) >= 0;

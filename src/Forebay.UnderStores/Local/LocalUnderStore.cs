@@ -12,8 +12,8 @@ namespace Forebay.UnderStores.Local;
 /// <para>A version is size, modification time in ns and inode. The time is that of the file system's last tick (commonly each 1–4 ms), taken when a
 /// write(2) begins: while it is young, more may come under the same time. So a file that was changed less than <see cref="SettlingTime"/> ago is read only
 /// when it is as old (as Git does not trust an index entry as young as the index), and then only when the write(2) that gave it its time has ended, see
-/// <see cref="LocalFile.AwaitWriter"/>. A mapping that is written to, or a server whose clock is not ours, can still change bytes under their version:
-/// replace files by rename.</para>
+/// <see cref="LocalFile.AwaitWriter"/>. What docs/SEMANTICS.md names can still change bytes
+/// under their version: replace files by rename.</para>
 /// <para>Thread-safe. File calls run on threads of this store, see <see cref="IoThreads"/>.</para>
 /// </remarks>
 internal sealed class LocalUnderStore : IUnderStore
@@ -21,10 +21,14 @@ internal sealed class LocalUnderStore : IUnderStore
     /// <summary>Longer than a tick of the clock, after which another write(2) gives another time.</summary>
     internal static readonly TimeSpan SettlingTime = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Longer than one write(2) lasts. Files that were changed longer ago are spared the question, for which NFS asks its server.</summary>
-    internal static readonly TimeSpan LongestWrite = TimeSpan.FromMinutes(1);
+    /// <summary>Files that were changed longer ago are spared the question whether their write(2) has ended, for which NFS asks its server.</summary>
+    internal static readonly TimeSpan OldestAwaitedWrite = TimeSpan.FromMinutes(1);
+
+    /// <summary>Threads that wait for writers at the same time: the wait cannot be given up, and the others have files to read.</summary>
+    private const int MaxWaitsForWriters = 4;
 
     private readonly IoThreads _threads;
+    private readonly SemaphoreSlim _waitsForWriters = new(MaxWaitsForWriters);
     private readonly TimeProvider _time;
     private readonly string _root;
     private LocalFile? _files;
@@ -82,7 +86,7 @@ internal sealed class LocalUnderStore : IUnderStore
     private async ValueTask SettleAsync(SafeFileHandle handle, DateTimeOffset modified, CancellationToken cancellationToken)
     {
         TimeSpan age = _time.GetUtcNow() - modified;
-        if (age.Duration() >= LongestWrite)
+        if (age.Duration() >= OldestAwaitedWrite)
         {
             return;
         }
@@ -94,12 +98,26 @@ internal sealed class LocalUnderStore : IUnderStore
                 await Task.Delay(SettlingTime - age, _time, cancellationToken);
             }
 
-            await _threads.RunAsync(() => LocalFile.AwaitWriter(handle), abandon: null, cancellationToken);
+            await _waitsForWriters.WaitAsync(cancellationToken);
+            await _threads.RunAsync(() => AwaitWriter(handle), abandon: null, CancellationToken.None).WaitAsync(cancellationToken);
         }
         catch
         {
             handle.Dispose();
             throw;
+        }
+    }
+
+    private bool AwaitWriter(SafeFileHandle handle)
+    {
+        try
+        {
+            return LocalFile.AwaitWriter(handle);
+        }
+        finally
+        {
+            // Here: whoever gives up waits no more, but the thread does.
+            _waitsForWriters.Release();
         }
     }
 

@@ -113,9 +113,14 @@ public sealed class FailoverTests(ITestOutputHelper output)
 
     /// <summary>What the kernel believes without end, a worker that came after the one that gave it takes back.</summary>
     [MountFact]
-    public async Task ARefreshAfterAKillIsSeen()
+    public Task ARefreshAfterAKillIsSeen() => RefreshAfterAKillIsSeenAsync(",immutable");
+
+    [MountFact]
+    public Task ARefreshAfterAKillIsSeenWhereOpensAreNotTold() => RefreshAfterAKillIsSeenAsync(",immutable,small_files");
+
+    private static async Task RefreshAfterAKillIsSeenAsync(string options)
     {
-        using MountedDirectory mount = await MountAsync(",immutable");
+        using MountedDirectory mount = await MountAsync(options);
         string small = Path.Combine(mount["source"], "small", "file-0");
         await mount.ShellAsync($"cat {mount.MountPoint}/small/file-0 > /dev/null");
         ListedMount before = mount.Peek()!;
