@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 using Forebay.Cli.Bench;
 using Forebay.Cli.Configuration;
 using Forebay.Cli.Demo;
@@ -21,9 +22,15 @@ internal static class CommandLine
     public static Task<int> RunAsync(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
     {
         ParseResult parsed = Create().Parse(arguments);
-        if (parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or ExamplesHelpAction))
+        List<string> faults = parsed.Action is HelpAction or ExamplesHelpAction ? [] : [.. UnknownOptionsOf(parsed)];
+        if (faults.Count == 0 && parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or ExamplesHelpAction))
         {
-            foreach (string fault in FaultsOf(parsed))
+            faults.AddRange(FaultsOf(parsed));
+        }
+
+        if (faults.Count > 0)
+        {
+            foreach (string fault in faults)
             {
                 error.WriteLine($"forebay: {fault}");
             }
@@ -35,6 +42,22 @@ internal static class CommandLine
 
         // Termination is handled where something must be drained; everything else may end at once.
         return parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, ProcessTerminationTimeout = null });
+    }
+
+    /// <summary>The parser takes an option that it does not know for a path, where a command takes paths.</summary>
+    private static IEnumerable<string> UnknownOptionsOf(ParseResult parsed)
+    {
+        Command command = parsed.CommandResult.Command;
+        HashSet<string> literal = [.. parsed.Tokens.SkipWhile(static token => token.Type != TokenType.DoubleDash).Select(static token => token.Value)];
+        foreach (ArgumentResult argument in parsed.CommandResult.Children.OfType<ArgumentResult>())
+        {
+            foreach (string word in argument.Tokens.Select(static token => token.Value).Where(word => word is ['-', _, ..] && !literal.Contains(word)))
+            {
+                string name = word.Split('=')[0];
+                string? nearest = NearestName.Find(name, command.Options.SelectMany(static option => option.Aliases.Append(option.Name)));
+                yield return $"\"{HumanText.Safe(name)}\" is no option of {CommandExamples.PathOf(command)}{(nearest is null ? "." : $"; did you mean \"{nearest}\"?")} What begins with a dash and is a path comes behind \"--\".";
+            }
+        }
     }
 
     /// <summary>A word that is no command makes the parser complain of the missing command and of every word behind it: one sentence is enough.</summary>

@@ -54,6 +54,28 @@ public sealed class CommandLineTests
         Assert.Equal($"forebay: {sentence}\nRun \"forebay --help\" for what it takes.\n", error);
     }
 
+    [Theory]
+    [InlineData("\"--lst\" is no option of forebay pin; did you mean \"--list\"?", "pin", "--lst")]
+    [InlineData("\"--interal\" is no option of forebay top; did you mean \"--interval\"?", "top", "--interal=5s")]
+    [InlineData("\"--lazzy\" is no option of forebay unmount; did you mean \"--lazy\"?", "unmount", "--lazzy", "/mnt/nothing")]
+    [InlineData("\"--foo\" is no option of forebay mount.", "mount", "--foo")]
+    public async Task AMistypedOptionIsNoPath(string sentence, params string[] arguments)
+    {
+        (int code, string output, string error) = await RunAsync(arguments);
+
+        Assert.Equal((ExitCode.Usage, ""), (code, output));
+        Assert.StartsWith($"forebay: {sentence} What begins with a dash and is a path comes behind \"--\".\nRun \"forebay {arguments[0]} --help\"", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task BehindTwoDashesEverythingIsAPath()
+    {
+        (int code, _, string error) = await RunAsync(["unmount", "--", "--foo"]);
+
+        Assert.NotEqual(ExitCode.Usage, code);
+        Assert.Contains("/--foo", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task FaultsOfTheConfigurationEndServeWithTwo()
     {
