@@ -42,7 +42,7 @@ public sealed class ProtocolTests(ITestOutputHelper output)
         });
 
         Assert.Contains("0123456789", await server.GetRawAsync("/data/dir/a%20b"), StringComparison.Ordinal);
-        Assert.Equal(0, server.Bucket.OpenReaders);
+        await server.Bucket.IsAllClosedAsync();
     }
 
     [Fact]

@@ -83,7 +83,7 @@ public sealed partial class TierDirectoryTests : IDisposable
     {
         Tier first = Open(_temp["tier"]);
         string path = Path.Combine(_temp["tier"], "lock");
-        string number = Directory.EnumerateFiles("/proc/self/fd").First(link => File.ResolveLinkTarget(link, returnFinalTarget: false)?.FullName == path);
+        string number = Directory.EnumerateFiles("/proc/self/fd").First(link => new FileInfo(link).LinkTarget == path);
         using SafeFileHandle inherited = new(Duplicate(int.Parse(Path.GetFileName(number), CultureInfo.InvariantCulture)), ownsHandle: true);
         Assert.False(inherited.IsInvalid);
         first.Dispose();

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Forebay.Core;
 using Forebay.Engine;
+using Forebay.Testing;
 using Microsoft.Win32.SafeHandles;
 
 namespace Forebay.S3.Tests.Fakes;
@@ -59,6 +60,9 @@ internal sealed class FakeBucket(string name) : IMountPoint
     public List<string> Refreshed { get; } = [];
 
     public int OpenReaders;
+
+    /// <summary>A reader is closed just behind the last byte that its client got.</summary>
+    public Task IsAllClosedAsync() => Eventually.TrueAsync("all readers and segments are closed", () => Volatile.Read(ref OpenReaders) == 0 && Volatile.Read(ref OpenSegments) == 0);
 
     public int OpenSegments;
 

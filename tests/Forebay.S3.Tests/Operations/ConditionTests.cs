@@ -62,7 +62,7 @@ public sealed class ConditionTests : IAsyncLifetime
         Assert.EndsWith("\r\n\r\n", head, StringComparison.Ordinal);
         Assert.Equal(status == 412, get.Contains("<Code>PreconditionFailed</Code>", StringComparison.Ordinal));
         Assert.Equal(status is 200 or 206 or 304, get.Contains("ETag: " + Tag, StringComparison.Ordinal));
-        Assert.Equal(0, _server.Bucket.OpenReaders);
+        await _server.Bucket.IsAllClosedAsync();
     }
 
     private void Put()

@@ -35,7 +35,7 @@ public sealed class GetObjectTests : IAsyncLifetime
 
         Assert.Equal(bytes, copy.ToArray());
         Assert.Equal(bytes.Length, response.ContentLength);
-        Assert.Equal(0, _server.Bucket.OpenSegments);
+        await _server.Bucket.IsAllClosedAsync();
         Assert.Equal(bytes.Length, _server.Endpoint.Counters.BytesSentTotal);
     }
 
@@ -198,7 +198,7 @@ public sealed class GetObjectTests : IAsyncLifetime
         Assert.Equal(status == 503 ? "7" : null, response.Headers.RetryAfter?.ToString());
         Assert.Null(response.Headers.ETag);
         Assert.False(response.Headers.Contains("x-amz-meta-a"));
-        Assert.Equal(0, _server.Bucket.OpenReaders);
+        await _server.Bucket.IsAllClosedAsync();
     }
 
     [Fact]

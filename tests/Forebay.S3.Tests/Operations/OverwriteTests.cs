@@ -41,7 +41,7 @@ public sealed class OverwriteTests : IAsyncLifetime
         Assert.Equal(19, response.Content.Headers.ContentLength);
         Assert.False(response.Headers.Contains("x-amz-meta-old"));
         Assert.Equal(3, _server.Bucket.Opens.Count);
-        Assert.Equal(0, _server.Bucket.OpenReaders);
+        await _server.Bucket.IsAllClosedAsync();
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class OverwriteTests : IAsyncLifetime
 
         Assert.StartsWith("HTTP/1.1 503 ", answer, StringComparison.Ordinal);
         Assert.Equal(4, _server.Bucket.Opens.Count);
-        Assert.Equal(0, _server.Bucket.OpenReaders);
+        await _server.Bucket.IsAllClosedAsync();
     }
 
     /// <summary>Its answer is lost, the next one must not be.</summary>
@@ -144,9 +144,8 @@ public sealed class OverwriteTests : IAsyncLifetime
 
         Assert.True(received.Length < 900_000, $"{received.Length} bytes arrived");
         Assert.Equal(old[..(int)received.Length], received.ToArray());
+        await _server.Bucket.IsAllClosedAsync();
         Assert.Equal(1, _server.Endpoint.Counters.BodiesAborted);
-        Assert.Equal(0, _server.Bucket.OpenReaders);
-        Assert.Equal(0, _server.Bucket.OpenSegments);
     }
 
     [Theory]
@@ -186,7 +185,7 @@ public sealed class OverwriteTests : IAsyncLifetime
             await Task.Delay(10, timeout.Token);
         }
 
-        Assert.Equal(0, _server.Bucket.OpenSegments);
+        await _server.Bucket.IsAllClosedAsync();
         Assert.DoesNotContain(_log.All, line => line.Level >= LogLevel.Warning);
     }
 
