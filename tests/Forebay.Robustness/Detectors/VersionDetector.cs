@@ -27,6 +27,9 @@ internal sealed class VersionDetector(TimeProvider time)
 
     public bool HasViolation => !_violations.IsEmpty;
 
+    /// <summary>There were so many complete responses, of so many versions.</summary>
+    public bool HasSeen(int responses, int versions) => Volatile.Read(ref _complete) >= responses && _seen.Count >= versions;
+
     /// <summary>A version is at the source from now on.</summary>
     /// <param name="eTag">With its quotes; null for sources whose ETags are not known beforehand.</param>
     /// <param name="key">Key.</param>
@@ -102,7 +105,7 @@ internal sealed class VersionDetector(TimeProvider time)
         string seen = $"{_complete} complete responses of {_seen.Count} versions, {_refused} refused or cut (the last: {_lastRefusal})";
         return _violations.TryPeek(out string? violation) ? new Finding(Verdict.Violation, $"{violation}; {_violations.Count} violations in {seen}")
             : Stalest > stalest ? new Finding(Verdict.Violation, $"a version was served {Stalest.TotalMilliseconds:0} ms after it was replaced, not {stalest.Value.TotalMilliseconds:0}; {seen}")
-            : _complete < leastResponses || _seen.Count < leastVersions ? new Finding(Verdict.Inconclusive, $"only {seen}")
+            : !HasSeen(leastResponses, leastVersions) ? new Finding(Verdict.Inconclusive, $"only {seen}")
             : new Finding(Verdict.Pass, $"{seen}; the stalest {Stalest.TotalMilliseconds:0} ms after its end");
     }
 
