@@ -22,12 +22,7 @@ internal static class CommandLine
     public static Task<int> RunAsync(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
     {
         ParseResult parsed = Create().Parse(arguments);
-        List<string> faults = parsed.Action is HelpAction or ExamplesHelpAction ? [] : [.. UnknownOptionsOf(parsed)];
-        if (faults.Count == 0 && parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or ExamplesHelpAction))
-        {
-            faults.AddRange(FaultsOf(parsed));
-        }
-
+        List<string> faults = parsed.Action is HelpAction or ExamplesHelpAction ? [] : FaultsOf(parsed);
         if (faults.Count > 0)
         {
             foreach (string fault in faults)
@@ -60,12 +55,18 @@ internal static class CommandLine
         }
     }
 
-    /// <summary>A word that is no command makes the parser complain of the missing command and of every word behind it: one sentence is enough.</summary>
-    private static IEnumerable<string> FaultsOf(ParseResult parsed)
+    /// <summary>A word that is no command makes the parser complain of the missing command and of every word behind it: one sentence is enough. So is the name of an option that is none.</summary>
+    private static List<string> FaultsOf(ParseResult parsed)
     {
+        List<string> options = [.. UnknownOptionsOf(parsed)];
+        if (options.Count > 0 || parsed.Errors.Count == 0)
+        {
+            return options;
+        }
+
         if (parsed.CommandResult.Command is not RootCommand || parsed.UnmatchedTokens is not [{ } word, ..] || word.StartsWith('-'))
         {
-            return parsed.Errors.Select(fault => fault.Message);
+            return [.. parsed.Errors.Select(fault => fault.Message)];
         }
 
         string? nearest = NearestName.Find(word, parsed.CommandResult.Command.Subcommands.Select(command => command.Name));
