@@ -16,6 +16,8 @@ internal sealed class GeneratedStore(int count) : IUnderStore
 
     public string DisplayName => "generated://";
 
+    public bool HasDirectories => false;
+
     public static string KeyOf(int i)
         => string.Create(CultureInfo.InvariantCulture, $"train/shard-{i / KeysPerDirectory:D5}/sample-{i:D9}-{(uint)(i * 2654435761u):x8}.jpeg");
 

@@ -18,6 +18,12 @@ public interface IUnderStore : IAsyncDisposable
     /// <summary>Where the store is, for people: scheme, endpoint, bucket or root. Holds no secret.</summary>
     string DisplayName { get; }
 
+    /// <summary>
+    /// True when there are directories besides the names of objects, also empty ones: then a listing without delimiter says less than those with one, and may
+    /// cost as many steps as it has directories. A store that learns of it from an answer says false before.
+    /// </summary>
+    bool HasDirectories { get; }
+
     /// <summary>Asks for one object.</summary>
     /// <exception cref="ForebayException"><see cref="ErrorKind.NotFound"/>, <see cref="ErrorKind.AccessDenied"/>,
     /// <see cref="ErrorKind.Throttled"/>, <see cref="ErrorKind.Timeout"/>, <see cref="ErrorKind.Unavailable"/>.</exception>

@@ -24,6 +24,9 @@ public interface IMountPoint
     /// <summary>When this node mounted it; stands in for a bucket's creation date.</summary>
     DateTimeOffset MountedAt { get; }
 
+    /// <summary>As <see cref="IUnderStore.HasDirectories"/> of what it leads to.</summary>
+    bool HasDirectories { get; }
+
     /// <summary>
     /// Stat of one object, from the metadata cache while it is fresh; completes synchronously then.
     /// <see cref="ObjectStat.Headers"/> is never null in the result.

@@ -40,6 +40,9 @@ internal sealed partial class MountPoint : IFileMountPoint, IAsyncDisposable
     /// <inheritdoc/>
     public DateTimeOffset MountedAt { get; }
 
+    /// <inheritdoc/>
+    public bool HasDirectories => _store.HasDirectories;
+
     internal MountPointOptions Options { get; }
 
     /// <summary>Position among the mount points; names the bytes of this one in the tiers.</summary>

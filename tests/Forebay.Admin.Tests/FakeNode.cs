@@ -143,6 +143,8 @@ internal sealed class FakeMountPoint(SortedDictionary<string, byte[]> objects) :
 
     public DateTimeOffset MountedAt => DateTimeOffset.UnixEpoch;
 
+    public bool HasDirectories => false;
+
     /// <summary>Bodies break after so many bytes.</summary>
     public long? BreakAt { get; set; }
 

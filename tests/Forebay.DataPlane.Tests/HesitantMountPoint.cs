@@ -11,6 +11,8 @@ internal sealed class HesitantMountPoint(IFileMountPoint inner, bool knowsNothin
 {
     public string Name => inner.Name;
 
+    public bool HasDirectories => inner.HasDirectories;
+
     public DateTimeOffset MountedAt => inner.MountedAt;
 
     public string Source => inner.Source;

@@ -15,6 +15,8 @@ internal sealed class CountingMount(IFileMountPoint inner) : IFileMountPoint
 
     public string Name => inner.Name;
 
+    public bool HasDirectories => inner.HasDirectories;
+
     public string Source => inner.Source;
 
     public DateTimeOffset MountedAt => inner.MountedAt;

@@ -21,6 +21,8 @@ public sealed class FaultyUnderStore : IUnderStore
 
     public string DisplayName => _inner.DisplayName;
 
+    public bool HasDirectories => _inner.HasDirectories;
+
     public async Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
     {
         Fault? fault = Plan.Next(UnderStoreCall.Stat, key, default);

@@ -28,6 +28,8 @@ public sealed class InMemoryUnderStore : IUnderStore
 
     public string DisplayName => $"memory://{_name}";
 
+    public bool HasDirectories => false;
+
     public long StatRequests => Interlocked.Read(ref _stats);
 
     public long ReadRequests => Interlocked.Read(ref _reads);

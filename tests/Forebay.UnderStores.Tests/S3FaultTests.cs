@@ -36,6 +36,20 @@ public sealed class S3FaultTests
     }
 
     [Theory]
+    [InlineData("", false)]
+    [InlineData("x-forebay-has-directories: true", true)]
+    public async Task ANodeTellsWithAListingThatItsSourceHasDirectories(string header, bool expected)
+    {
+        await using HttpFaults server = new((_, _) => HttpFaults.Reply("200 OK", header, "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"));
+        await using IUnderStore store = Open(server);
+        Assert.False(store.HasDirectories);
+
+        await store.ListAsync(new ListQuery("", "/", null, 1000), null, _token);
+
+        Assert.Equal(expected, store.HasDirectories);
+    }
+
+    [Theory]
     [InlineData("bytes 1-5/20")]
     [InlineData("bytes 0-3/20")]
     [InlineData("bytes 0-4/*")]

@@ -34,6 +34,9 @@ internal sealed class EmulatedLink : IUnderStore
     public string DisplayName => _inner.DisplayName;
 
     /// <inheritdoc/>
+    public bool HasDirectories => _inner.HasDirectories;
+
+    /// <inheritdoc/>
     public async Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
     {
         await Task.Delay(_firstByte, _time, cancellationToken);

@@ -29,6 +29,9 @@ internal sealed class EarlyListing : IUnderStore
     public string DisplayName => _inner.DisplayName;
 
     /// <inheritdoc/>
+    public bool HasDirectories => _inner.HasDirectories;
+
+    /// <inheritdoc/>
     public Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken) => _inner.StatAsync(key, requestId, cancellationToken);
 
     /// <inheritdoc/>

@@ -34,6 +34,9 @@ public sealed class DeadlineUnderStore : IUnderStore
     public string DisplayName => _inner.DisplayName;
 
     /// <inheritdoc/>
+    public bool HasDirectories => _inner.HasDirectories;
+
+    /// <inheritdoc/>
     public Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
         => BoundAsync("stat", static (store, args, token) => store.StatAsync(args.key, args.requestId, token), (key, requestId), cancellationToken);
 

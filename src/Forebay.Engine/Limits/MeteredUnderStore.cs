@@ -22,6 +22,9 @@ public sealed class MeteredUnderStore : IUnderStore
     public string DisplayName => _inner.DisplayName;
 
     /// <inheritdoc/>
+    public bool HasDirectories => _inner.HasDirectories;
+
+    /// <inheritdoc/>
     public Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
         => CountAsync(_inner.StatAsync(key, requestId, cancellationToken));
 

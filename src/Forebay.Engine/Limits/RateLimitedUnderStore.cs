@@ -32,6 +32,9 @@ public sealed class RateLimitedUnderStore : IUnderStore
     public string DisplayName => _inner.DisplayName;
 
     /// <inheritdoc/>
+    public bool HasDirectories => _inner.HasDirectories;
+
+    /// <inheritdoc/>
     public async Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)
     {
         await TakeRequestAsync(cancellationToken);

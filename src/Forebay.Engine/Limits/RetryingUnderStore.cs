@@ -33,6 +33,9 @@ public sealed class RetryingUnderStore : IUnderStore
     /// <inheritdoc/>
     public string DisplayName => _inner.DisplayName;
 
+    /// <inheritdoc/>
+    public bool HasDirectories => _inner.HasDirectories;
+
     /// <summary>
     /// The whole stack for one mount point. From the outside in: retries, rates, counters, deadlines, store. Every attempt is
     /// charged and counted; waiting for a rate is not a slow store.

@@ -65,8 +65,9 @@ internal sealed partial class MetadataCache
     {
         ListingRange range = ListingRange.From(query.Prefix, query.Delimiter is { Length: 0 } ? null : query.Delimiter, query.After);
         TSink trial = sink;
-        ListingCoverage coverage = ListingReader.Read(
-            _listings, _listings.Flat, range, query.MaxEntries, _time.GetTimestamp(), allowExpired: false, ref trial);
+        ListingCoverage coverage = FlatAnswers(range.Delimiter is not null)
+            ? ListingReader.Read(_listings, _listings.Flat, range, query.MaxEntries, _time.GetTimestamp(), allowExpired: false, ref trial)
+            : ListingCoverage.Hole;
         isTruncated = coverage == ListingCoverage.Full;
         if (coverage == ListingCoverage.Hole)
         {
@@ -111,7 +112,9 @@ internal sealed partial class MetadataCache
         int cutBytes = cut == 0 ? 0 : Encoding.UTF8.GetByteCount(query.Prefix.AsSpan(0, cut));
         long timestamp = _time.GetTimestamp();
         sink = new ListEntrySink(query.MaxEntries, cutBytes);
-        ListingCoverage coverage = ListingReader.Read(_listings, _listings.Flat, range, query.MaxEntries, timestamp, allowExpired, ref sink);
+        ListingCoverage coverage = FlatAnswers(query.Delimiter is not null)
+            ? ListingReader.Read(_listings, _listings.Flat, range, query.MaxEntries, timestamp, allowExpired, ref sink)
+            : ListingCoverage.Hole;
         if ((coverage != ListingCoverage.Hole && !allowExpired) || query.Delimiter is null
             || !_listings.TryGetDelimited(query.Prefix, query.Delimiter, out ListingSpace? space))
         {
@@ -129,6 +132,9 @@ internal sealed partial class MetadataCache
 
         return coverage;
     }
+
+    /// <summary>Whether what is known of the flat space answers a listing: not for directories that may be empty.</summary>
+    private bool FlatAnswers(bool hasDelimiter) => !hasDelimiter || !_store.HasDirectories;
 
     /// <summary>Of two listings that both expired, the one that was asked for later counts.</summary>
     private bool IsNewer(ListingSpace one, ListingSpace other, byte[] position, long timestamp)
@@ -281,9 +287,10 @@ internal sealed partial class MetadataCache
                 return;
             }
 
-            // Without prefix entries a delimited listing hides nothing: it says as much as a flat one.
-            string? delimiter = hasPrefixes ? question.Delimiter : null;
-            string space = hasPrefixes ? question.Prefix : "";
+            // Without prefix entries a delimited listing hides nothing: it says as much as a flat one, where that says all.
+            bool isFlat = question.Delimiter is null || (!hasPrefixes && !_store.HasDirectories);
+            string? delimiter = isFlat ? null : question.Delimiter;
+            string space = isFlat ? "" : question.Prefix;
             if (_listings.Insert(delimiter, space, segment))
             {
                 _kept?.Listings.Keep(delimiter, space, segment);

@@ -168,6 +168,9 @@ internal sealed partial class MetadataCache
         return Answer(key, isDirectory, stat);
     }
 
+    /// <summary>A name behind which a directory comes next, if there is one: '.' is the character before '/'.</summary>
+    private static string JustBefore(string directory) => directory[..^1] + ".\U0010FFFF";
+
     private ResolvedName Answer(StatEntry entry) => new(entry.Stat, IsDirectory: false, Remaining(entry.ExpiresAt, _time.GetTimestamp()));
 
     private ResolvedName Answer(string key, bool isDirectory, ObjectStat? stat)
@@ -193,8 +196,7 @@ internal sealed partial class MetadataCache
 
         if (!isDirectory && page.IsTruncated && KeyOrder.Compare(page.Entries[^1].Name, asDirectory) < 0)
         {
-            // '.' is the character before '/': behind "key.…" the next name is "key/", if there is one.
-            ListPage rest = await ListAsync(key + ".\U0010FFFF");
+            ListPage rest = await ListAsync(JustBefore(asDirectory));
             isDirectory = rest.Entries.Any(entry => string.Equals(entry.Name, asDirectory, StringComparison.Ordinal));
         }
 
@@ -220,6 +222,12 @@ internal sealed partial class MetadataCache
         string asDirectory = key + "/";
         byte[] below = Encoding.UTF8.GetBytes(asDirectory);
         BelowAnswer answer = ShowsBelow(_listings.Flat, below, now, allowExpired);
+        if (answer.Shows == false && _store.HasDirectories)
+        {
+            // An empty directory has no names that a flat listing could show.
+            answer = default;
+        }
+
         foreach (string prefix in (ReadOnlySpan<string>)[ListingTable.DirectoryOf(key), key, asDirectory])
         {
             // Most names are settled by the first listing; only one that shows nothing, and is believed in that no longer, may be older than another.

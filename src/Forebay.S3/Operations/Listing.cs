@@ -7,6 +7,11 @@ internal static class Listing
 {
     public static async ValueTask<ListPage> FetchAsync(S3Request request, ListParameters parameters, string? after, CancellationToken cancellationToken)
     {
+        if (request.MountPoint!.HasDirectories)
+        {
+            request.Http.Response.Headers[NodeHeaders.HasDirectories] = "true";
+        }
+
         if (parameters.MaxKeys == 0)
         {
             return new ListPage([], IsTruncated: false);

@@ -49,6 +49,9 @@ internal sealed class LocalUnderStore : IUnderStore
     /// <inheritdoc/>
     public string DisplayName { get; }
 
+    /// <inheritdoc/>
+    public bool HasDirectories => true;
+
     /// <summary>The threads all file calls of this store run on.</summary>
     internal IoThreads Threads => _threads;
 

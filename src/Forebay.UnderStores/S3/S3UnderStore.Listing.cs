@@ -117,6 +117,11 @@ internal sealed partial class S3UnderStore
     private async Task<S3Xml.S3Listing> ReadListingAsync(S3Request request, CancellationToken cancellationToken)
     {
         using HttpResponseMessage response = await SendAsync(request, cancellationToken);
+        if (response.Headers.Contains(NodeHeaders.HasDirectories))
+        {
+            _hasDirectories = true;
+        }
+
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 64 << 10, MaxListingBytes));
         try
         {

@@ -26,6 +26,7 @@ internal sealed partial class S3UnderStore : IUnderStore
     private readonly TimeProvider _timeProvider;
     private readonly SigV4Signer _signer = new();
     private volatile S3Address _address;
+    private volatile bool _hasDirectories;
     private long _clockOffsetTicks;
 
     public S3UnderStore(UnderStoreOptions options, TimeSpan connectTimeout, int maxConnections, TimeProvider timeProvider)
@@ -51,6 +52,9 @@ internal sealed partial class S3UnderStore : IUnderStore
 
     /// <inheritdoc/>
     public string DisplayName { get; }
+
+    /// <inheritdoc/>
+    public bool HasDirectories => _hasDirectories;
 
     /// <inheritdoc/>
     public async Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken)

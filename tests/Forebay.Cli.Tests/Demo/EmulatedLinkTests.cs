@@ -56,6 +56,8 @@ public sealed class EmulatedLinkTests
 
         public string DisplayName => "one object";
 
+        public bool HasDirectories => false;
+
         public Task<ObjectStat> StatAsync(string key, string? requestId, CancellationToken cancellationToken) => Task.FromResult(_stat);
 
         public Task<UnderStoreRead> ReadAsync(string key, ByteRange range, VersionToken? expected, string? requestId, CancellationToken cancellationToken)

@@ -11,6 +11,8 @@ internal sealed class ScriptedUnderStore(byte[] body) : IUnderStore
 
     public string DisplayName => "test://scripted";
 
+    public bool HasDirectories => false;
+
     public int Calls { get; private set; }
 
     public Func<CancellationToken, ValueTask>? BeforeBodyRead { get; set; }

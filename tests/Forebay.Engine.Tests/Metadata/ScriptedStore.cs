@@ -35,6 +35,8 @@ internal sealed class ScriptedStore : IUnderStore
 
     public string DisplayName => "test://scripted";
 
+    public bool HasDirectories { get; init; }
+
     public static ObjectStat MakeStat(string key, long length = 10, int version = 1, bool headers = false)
     {
         string etag = string.Create(CultureInfo.InvariantCulture, $"\"{(uint)key.Length:x16}{version:x16}\"");

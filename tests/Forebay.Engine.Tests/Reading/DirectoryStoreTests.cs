@@ -58,6 +58,29 @@ public sealed class DirectoryStoreTests : IDisposable
         Assert.InRange(whole, 0, 20);
     }
 
+    [Fact]
+    public async Task EmptyDirectoriesAreThereWhateverListingWasAskedForBefore()
+    {
+        Directory.CreateDirectory(_temp["root/a"]);
+        Directory.CreateDirectory(_temp["root/b/empty"]);
+        Directory.CreateDirectory(_temp["root/empty"]);
+        await File.WriteAllTextAsync(_temp["root/a/file"], "x");
+        await File.WriteAllTextAsync(_temp["root/b/file"], "x");
+        await using Node node = Node.Open(
+            new NodeOptions { MountPoints = [new MountPointOptions { Name = "data", Source = "file://" }], Fill = NodeWorld.Fill }, _ => Open("/root"), TimeProvider.System);
+        var files = (IFileMountPoint)node.Find("data")!;
+
+        Assert.Equal(["a/file", "b/file"], (await files.ListAsync(new ListQuery("", null, null, 1_000), null, CancellationToken.None)).Entries.Select(entry => entry.Name));
+
+        Assert.True((await files.ResolveAsync("empty", NameDetail.Listed, null, CancellationToken.None)).IsDirectory);
+        DirectoryPage root = await files.ListDirectoryAsync("", null, 1_000, null, CancellationToken.None);
+        Assert.Equal(["a/", "b/", "empty/"], root.Entries.Select(entry => entry.Name));
+        Assert.True(root.FreshFor > TimeSpan.Zero);
+        Assert.Equal(["b/empty/", "b/file"], (await files.ListDirectoryAsync("b/", null, 1_000, null, CancellationToken.None)).Entries.Select(entry => entry.Name));
+        Assert.Empty((await files.ListDirectoryAsync("empty/", null, 1_000, null, CancellationToken.None)).Entries);
+        Assert.True(files.TryResolve("b/empty", NameDetail.Listed, out ResolvedName resolved) && resolved.IsDirectory);
+    }
+
     private static async Task<bool> ReadsOneVersionAsync(Node node)
     {
         byte[] bytes = new byte[4 << 20];
@@ -81,6 +104,6 @@ public sealed class DirectoryStoreTests : IDisposable
         }
     }
 
-    private IUnderStore Open()
-        => UnderStoreFactory.Create(UnderStoreUrl.Parse($"file://{_temp.Path}").Options, TimeSpan.FromSeconds(5), 8, TimeProvider.System);
+    private IUnderStore Open(string below = "")
+        => UnderStoreFactory.Create(UnderStoreUrl.Parse($"file://{_temp.Path}{below}").Options, TimeSpan.FromSeconds(5), 8, TimeProvider.System);
 }

@@ -92,6 +92,25 @@ public sealed class NodeMountTests
     }
 
     [MountFact]
+    public async Task DirectoriesOfANodesDirectoryAreShownAlsoWhenTheyAreEmpty()
+    {
+        await using World world = await World.StartAsync(settings => settings.MountDirectory("nas", Path.Combine(Path.GetDirectoryName(settings.CacheDirectory)!, "nas")));
+        string tree = world.Path("nas");
+        foreach (int i in Enumerable.Range(0, 30))
+        {
+            Directory.CreateDirectory(string.Create(CultureInfo.InvariantCulture, $"{tree}/{i:d2}/full"));
+            Directory.CreateDirectory(string.Create(CultureInfo.InvariantCulture, $"{tree}/{i:d2}/empty"));
+            await File.WriteAllTextAsync(string.Create(CultureInfo.InvariantCulture, $"{tree}/{i:d2}/full/file"), "x");
+        }
+
+        await world.MountAsync("nas");
+        await world.Mount.RunAsync("load", "--wait", world.Mount.MountPoint);
+
+        Finished compared = await world.Mount.ShellAsync($"diff <(cd {tree} && find . | sort) <(cd {world.Mount.MountPoint} && find . | sort) && diff -r {tree} {world.Mount.MountPoint}");
+        Assert.True(compared.Code == 0, compared.Text);
+    }
+
+    [MountFact]
     public async Task APrefixOfANodeIsMountedIntoACacheOfItsOwn()
     {
         await using World world = await World.StartAsync();
@@ -221,6 +240,9 @@ public sealed class NodeMountTests
         public MountedDirectory Mount { get; } = new();
 
         public NodeProcess Node { get; private set; } = null!;
+
+        /// <summary>A path beside the node's cache directory.</summary>
+        public string Path(string name) => _directory[name];
 
         public string Url(string name) => $"forebay://{Node.AdminAddress["http://".Length..]}/{name}";
 

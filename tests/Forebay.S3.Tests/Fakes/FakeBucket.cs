@@ -34,6 +34,8 @@ internal sealed class FakeBucket(string name) : IMountPoint
 
     public DateTimeOffset MountedAt => Modified;
 
+    public bool HasDirectories { get; set; }
+
     /// <summary>Segments come from a file; otherwise bytes are in no file.</summary>
     public bool UseFiles { get; set; } = true;
 

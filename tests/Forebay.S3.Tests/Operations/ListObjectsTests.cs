@@ -90,6 +90,16 @@ public sealed class ListObjectsTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task OfASourceWithDirectoriesAHeaderTells(bool hasDirectories)
+    {
+        _server.Bucket.HasDirectories = hasDirectories;
+        using HttpResponseMessage answer = await _server.Http.GetAsync("/data?list-type=2&delimiter=/");
+        Assert.Equal(hasDirectories, answer.Headers.TryGetValues("x-forebay-has-directories", out IEnumerable<string>? values) && values.Single() == "true");
+    }
+
+    [Theory]
     [InlineData("max-keys=0", "", "false")]
     [InlineData("max-keys=1", "a/", "true")]
     [InlineData("max-keys=2", "a/,b", "true")]
