@@ -97,14 +97,16 @@ internal sealed partial class MetadataCache
             return new ValueTask<ListPage>(new ListPage([], IsTruncated: false));
         }
 
+        TreeWalk? walk = WalkOf(query);
         ListingCoverage coverage = ReadKnown(query, range, cut, allowExpired: false, out ListEntrySink sink);
         if (coverage != ListingCoverage.Hole)
         {
             _listingHits.Increment();
+            GoAhead(walk);
             return new ValueTask<ListPage>(Finish(query, sink.ToArray(), coverage == ListingCoverage.Full, cut));
         }
 
-        return FillAsync(query, range, sink, cut, requestId, cancellationToken);
+        return FillAsync(query, range, sink, cut, walk, requestId, cancellationToken);
     }
 
     private ListingCoverage ReadKnown(ListQuery query, in ListingRange range, int cut, bool allowExpired, out ListEntrySink sink)
@@ -141,7 +143,7 @@ internal sealed partial class MetadataCache
         => _listings.Find(one, position, timestamp, allowExpired: true)?.AsOf.Sequence > _listings.Find(other, position, timestamp, allowExpired: true)?.AsOf.Sequence;
 
     private async ValueTask<ListPage> FillAsync(
-        ListQuery query, ListingRange range, ListEntrySink sink, int cut, string? requestId, CancellationToken cancellationToken)
+        ListQuery query, ListingRange range, ListEntrySink sink, int cut, TreeWalk? walk, string? requestId, CancellationToken cancellationToken)
     {
         string? after = sink.LastName is { } last ? query.Prefix[..cut] + last : query.After;
         var question = new ListingQuestion(
@@ -159,7 +161,9 @@ internal sealed partial class MetadataCache
         ListPage page;
         try
         {
-            Task<ListPage> asking = AskForPageAsync(question, requestId, cancellationToken);
+            Task<ListPage> asking = walk is null
+                ? AskForPageAsync(question, requestId, cancellationToken)
+                : AskInWalkAsync(walk, question, requestId, cancellationToken);
             if (await IsSlowAsync(asking, cancellationToken) && await TryListStaleAsync(query, range, cut, cancellationToken) is { } known)
             {
                 StandInForSlow(asking);

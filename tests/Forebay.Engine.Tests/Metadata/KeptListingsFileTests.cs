@@ -17,7 +17,7 @@ public sealed class KeptListingsFileTests : KeptListingsFixture
             for (int i = 0; i < Directories; i++)
             {
                 _store.Put(ScriptedStore.MakeStat($"many/{i:d4}/file"));
-                await ListAsync(life, $"many/{i:d4}/", "/");
+                await ListAsync(life, $"many/{i:d4}/", delimiter: null);
             }
 
             Assert.InRange(life.Cache.ListingBytes, 3 << 19, 4 << 20);
@@ -164,7 +164,7 @@ public sealed class KeptListingsFileTests : KeptListingsFixture
         {
             for (int i = 0; i < 2_000; i++)
             {
-                await ListAsync(life, $"many/{i:d4}/", "/");
+                await ListAsync(life, $"many/{i:d4}/", delimiter: null);
             }
         }
 
@@ -176,7 +176,7 @@ public sealed class KeptListingsFileTests : KeptListingsFixture
         _time.Advance(2);
         for (int i = 2_000; i < 3_000; i++)
         {
-            await ListAsync(next, $"many/{i:d4}/", "/");
+            await ListAsync(next, $"many/{i:d4}/", delimiter: null);
         }
 
         int asked = _store.Lists;
@@ -381,7 +381,7 @@ public sealed class KeptListingsFileTests : KeptListingsFixture
         for (int i = 0; i < Directories; i++)
         {
             _store.Put(ScriptedStore.MakeStat($"many/{i:d4}/file"));
-            await ListAsync(life, $"many/{i:d4}/", "/");
+            await ListAsync(life, $"many/{i:d4}/", delimiter: null);
         }
 
         ListingTable replayed = life.Listings.Replay(Room, out long latest)!;

@@ -39,6 +39,7 @@ public sealed class ListingModelTests
             (3, Gen.NonEmptyListOf(change).Zip(Gen.Elements(0, 1, 2, 3)).Select(c => (Step)new Step.Changes([.. c.Item1], c.Item2))),
             (12, query),
             (3, query.Select(q => (Step)new Step.Page(((Step.Query)q).What))),
+            (3, prefix.Select(p => (Step)new Step.Walk(p))),
             (2, key.Select(k => (Step)new Step.Stat(k))),
             (1, prefix.Select(p => (Step)new Step.Refresh(p))),
             (1, Gen.Constant((Step)new Step.Wait())));
@@ -71,6 +72,9 @@ public sealed class ListingModelTests
                     break;
                 case Step.Page page:
                     ComparePages(cache, store, page.What with { Prefix = mountPrefix + page.What.Prefix, After = null });
+                    break;
+                case Step.Walk walk:
+                    CompareWalk(cache, store, mountPrefix + walk.Prefix);
                     break;
                 case Step.Stat stat:
                     CompareStat(cache, store, mountPrefix + stat.Key);
@@ -153,6 +157,20 @@ public sealed class ListingModelTests
         Assert.True(!actual.IsTruncated || count < model.Entries.Count || count == full.MaxEntries, "Truncated without more to follow.");
     }
 
+    /// <summary>As <c>find</c> goes: each directory, then the directories in it.</summary>
+    private static void CompareWalk(MetadataCache cache, ScriptedStore store, string directory)
+    {
+        var query = new ListQuery(directory, "/", null, 1_000);
+        ComparePages(cache, store, query);
+        foreach (ListEntry entry in store.Model(query).Entries)
+        {
+            if (entry.IsPrefix)
+            {
+                CompareWalk(cache, store, entry.Name);
+            }
+        }
+    }
+
     private static void ComparePages(MetadataCache cache, ScriptedStore store, ListQuery query)
     {
         var all = new List<ListEntry>();
@@ -186,6 +204,8 @@ public sealed class ListingModelTests
         public sealed record Query(ListQuery What) : Step;
 
         public sealed record Page(ListQuery What) : Step;
+
+        public sealed record Walk(string Prefix) : Step;
 
         public sealed record Stat(string Key) : Step;
 
