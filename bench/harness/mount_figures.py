@@ -196,6 +196,12 @@ def m7(bench):
     for pid in before:
         result.row(f"RSS per entry, {pid}", (after[pid] - before[pid]) / max(entries, 1), "B")
     result.raw |= {"entries": entries, "coldSeconds": cold[0], "rounds": rounds}
+    mount.end()
+    distant = Source(bench, [f"tree:{count // 5}:1024"], latency_ms=20)
+    far = Forebay(bench, distant.address, name="far", cache="cache-far", options=["max_stat_cache_size=2000000"])
+    seconds, found = reading.timed(["find", far.directory, "-type", "f", "-size", "+0"])
+    result.row(f"cold find of {count // 5}, 20 ms to the first byte", found.count(b"\n") / seconds, "entries/s")
+    result.row("questions for it", distant.stats()["lists"], "")
     return result
 
 
