@@ -3,6 +3,8 @@ using Forebay.Cli.Mounting;
 using Forebay.Engine;
 using Forebay.Mounting;
 
+BundledLibraries.Offer();
+
 // The processes of a mount are started in the middle of somebody's read: they do not wait for a command line to be built.
 switch (args)
 {

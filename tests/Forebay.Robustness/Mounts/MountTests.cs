@@ -29,6 +29,23 @@ public sealed class MountTests(ITestOutputHelper output)
     }
 
     [MountFact]
+    public async Task TheExecutableIsOneFile()
+    {
+        using MountedDirectory mount = new();
+        MakeTree(mount["source"]);
+        Directory.CreateDirectory(mount["alone"]);
+        string copy = Path.Combine(mount["alone"], "anything");
+        File.Copy(Executable.FilePath, copy);
+
+        Finished mounted = await mount.ShellAsync($"{copy} mount file://{mount["source"]} {mount.MountPoint} --cache {mount["cache"]}:64Mi");
+
+        Assert.True(mounted.Code == 0, $"{mounted.Text}\n{mount.Log}");
+        await AssertSameAsync(mount, mount["source"]);
+        Finished ended = await mount.ShellAsync($"{copy} unmount {mount.MountPoint} && {copy} fsck {mount["cache"]}");
+        Assert.True(ended.Code == 0, ended.Text);
+    }
+
+    [MountFact]
     public async Task ABucketIsMountedAndNoSecretIsShown()
     {
         using MountedDirectory mount = new();
