@@ -3,8 +3,30 @@
 # shellcheck source=scripts/toolchain.sh
 source "$root/scripts/toolchain.sh"
 
+# Publishes the executable: NAME of the build tree below .build, folder to publish INTO, further arguments of the build.
+publish_executable() {
+    local artifacts=$root/.build/$1 into=$2 log=$root/.build/$1.log rid
+    shift 2
+    ensure_sdk || return
+    case $(uname -m) in
+        x86_64) rid=linux-x64 ;;
+        aarch64) rid=linux-arm64 ;;
+        *) lacking "Forebay is built for x86_64 and aarch64 only; this machine is $(uname -m)."; return ;;
+    esac
+
+    # Build trees of their own: they never meet the builds of an editor or a test run, nor each other. The analyzers belong to ./test. The compiler
+    # server outlives the build, so it must not inherit the lock.
+    if ! "$dotnet" publish "$root/src/Forebay.Cli/Forebay.Cli.csproj" --configuration Release --runtime "$rid" --nologo -v quiet \
+        --artifacts-path "$artifacts" --output "$into" -nodeReuse:false -p:RunAnalyzers=false "$@" \
+        >"$log" 2>&1 9>&-; then
+        grep -E 'error|warn' "$log" | sort -u | head -20 >&2
+        echo "forebay: the build failed; the whole log is in $log." >&2
+        return 1
+    fi
+}
+
 build_executable() {
-    local build=$root/.build log=$root/.build/build.log made rid wanted
+    local build=$root/.build made wanted
     { mkdir -p "$build" && [[ -w $build ]]; } 2>/dev/null \
         || { lacking "$build cannot be written; run this as the owner of the checkout."; return; }
     exec 9>"$build/lock" || return 1
@@ -17,29 +39,15 @@ build_executable() {
         return 0
     fi
 
-    ensure_sdk || return
-    case $(uname -m) in
-        x86_64) rid=linux-x64 ;;
-        aarch64) rid=linux-arm64 ;;
-        *) lacking "Forebay is built for x86_64 and aarch64 only; this machine is $(uname -m)."; return ;;
-    esac
     if [[ -x $executable ]]; then
         echo "building forebay (sources changed)…" >&2
     else
         echo "building forebay (first run, about a minute)…" >&2
     fi
 
-    # A build tree of its own: it never meets the builds of an editor or a test run. The analyzers belong to ./test. The compiler
-    # server outlives the build, so it must not inherit the lock.
     made=$build/made
     rm -rf "$made"
-    if ! "$dotnet" publish "$root/src/Forebay.Cli/Forebay.Cli.csproj" --configuration Release --runtime "$rid" --nologo -v quiet \
-        --artifacts-path "$build/artifacts" --output "$made" -nodeReuse:false -p:RunAnalyzers=false \
-        >"$log" 2>&1 9>&-; then
-        grep -E 'error|warn' "$log" | sort -u | head -20 >&2
-        echo "forebay: the build failed; the whole log is in $log." >&2
-        return 1
-    fi
+    publish_executable artifacts "$made" || return
 
     # Renamed, not overwritten: a node that runs keeps the files it was started from.
     mv -f "$made"/* "$build/" && rm -rf "$made" && echo "$wanted" >"$stamp" || return 1
