@@ -49,7 +49,7 @@ build_executable() {
     rm -rf "$made"
     publish_executable artifacts "$made" || return
 
-    # Renamed, not overwritten: a node that runs keeps the files it was started from.
-    mv -f "$made"/* "$build/" && rm -rf "$made" && echo "$wanted" >"$stamp" || return 1
+    # Renamed, not overwritten: a node that runs keeps the files it was started from. A library that builds of before left would be taken instead of ours.
+    mv -f "$made"/* "$build/" && rm -rf "$made" "$build/libe_sqlite3.so" && echo "$wanted" >"$stamp" || return 1
     exec 9>&-
 }

@@ -10,4 +10,6 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=scripts/build.sh
 source "$root/scripts/build.sh"
 mkdir -p "$root/.build" "$1" || exit 3
-publish_executable release "$(cd -- "$1" && pwd -P)" -p:PublishReadyToRunComposite=true && ls -l "$1/forebay"
+made=$(mktemp -d "$1/.forebay.XXXXXX") || exit 3
+trap 'rm -rf "$made"' EXIT
+publish_executable release "$(cd -- "$made" && pwd -P)" -p:PublishReadyToRunComposite=true && mv -f "$made/forebay" "$1/" && ls -l "$1/forebay"

@@ -49,13 +49,23 @@ internal static partial class BundledLibraries
         int descriptor = CreateMemoryFile(name, CloseOnExec);
         if (descriptor < 0)
         {
-            throw new DllNotFoundException($"'{name}' cannot be loaded from memory: {new Win32Exception(Marshal.GetLastPInvokeError()).Message}. Put lib{name}.so beside the executable.");
+            throw Refused(name, new Win32Exception(Marshal.GetLastPInvokeError()));
         }
 
         using var memory = new FileStream(new SafeFileHandle(descriptor, ownsHandle: true), FileAccess.Write, bufferSize: 0);
         library.CopyTo(memory);
-        return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
+        try
+        {
+            return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
+        }
+        catch (DllNotFoundException error)
+        {
+            throw Refused(name, error);
+        }
     }
+
+    private static DllNotFoundException Refused(string name, Exception error)
+        => new($"'{name}' cannot be loaded from memory: {error.Message}. Put lib{name}.so beside the executable.", error);
 
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int CreateMemoryFile(string name, uint flags);
