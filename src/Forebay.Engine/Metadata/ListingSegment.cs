@@ -10,6 +10,10 @@ internal sealed class ListingSegment(byte[] lower, byte[]? upper, PackedEntries 
     // The object itself, its bounds' headers and its place in the list of its space.
     private const int Overhead = 200;
 
+    // Of a space of its own: most hold one stretch.
+    private const int SpaceOverhead = 250;
+    private readonly long _cost = entries.SizeBytes + lower.Length + (upper?.Length ?? 0) + Overhead;
+
     /// <summary>First position inside.</summary>
     public byte[] Lower { get; } = lower;
 
@@ -25,8 +29,8 @@ internal sealed class ListingSegment(byte[] lower, byte[]? upper, PackedEntries 
     /// <summary>Timestamp from which on it is not believed without asking.</summary>
     public long ExpiresAt { get; } = expiresAt;
 
-    /// <summary>Bytes that count against the bound.</summary>
-    public long Cost { get; } = entries.SizeBytes + lower.Length + (upper?.Length ?? 0) + Overhead;
+    /// <summary>Bytes that count against the bound, with those of the space it lies in.</summary>
+    public long Cost => _cost + (Space is { Delimiter: not null } space ? SpaceOverhead + (2L * space.Prefix.Length) : 0);
 
     /// <summary>Of the <see cref="KeptListings"/> that keep it; 0 for none. Owned by them.</summary>
     internal int KeptEpoch { get; set; }

@@ -6,7 +6,7 @@ namespace Forebay.Engine.Metadata;
 
 /// <summary>
 /// All known listings of one mount point: the flat space of keys, and one space for each (prefix, delimiter) whose listing shows prefix
-/// entries. Bounded in bytes; the segment used least recently goes first. Thread-safe: one lock, held for searches and
+/// entries, or is of a source with directories. Bounded in bytes; the segment used least recently goes first. Thread-safe: one lock, held for searches and
 /// links only, never while names are decoded.
 /// </summary>
 internal sealed class ListingTable(long maxBytes)
@@ -393,8 +393,8 @@ internal sealed class ListingTable(long maxBytes)
     private void Forget(ListingSegment segment)
     {
         Unlink(segment);
-        segment.Space = null;
         Volatile.Write(ref _bytes, _bytes - segment.Cost);
+        segment.Space = null;
     }
 
     private void LinkNewest(ListingSegment segment)

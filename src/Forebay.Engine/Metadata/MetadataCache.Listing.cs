@@ -114,7 +114,10 @@ internal sealed partial class MetadataCache
         int cutBytes = cut == 0 ? 0 : Encoding.UTF8.GetByteCount(query.Prefix.AsSpan(0, cut));
         long timestamp = _time.GetTimestamp();
         sink = new ListEntrySink(query.MaxEntries, cutBytes);
-        ListingCoverage coverage = FlatAnswers(query.Delimiter is not null)
+        bool isFlatAll = FlatAnswers(query.Delimiter is not null);
+
+        // In an outage what names the files is better than nothing.
+        ListingCoverage coverage = isFlatAll || allowExpired
             ? ListingReader.Read(_listings, _listings.Flat, range, query.MaxEntries, timestamp, allowExpired, ref sink)
             : ListingCoverage.Hole;
         if ((coverage != ListingCoverage.Hole && !allowExpired) || query.Delimiter is null
@@ -125,7 +128,7 @@ internal sealed partial class MetadataCache
 
         var other = new ListEntrySink(query.MaxEntries, cutBytes);
         ListingCoverage otherCoverage = ListingReader.Read(_listings, space, range, query.MaxEntries, timestamp, allowExpired, ref other);
-        bool isFlatBetter = coverage != ListingCoverage.Hole && (otherCoverage == ListingCoverage.Hole || IsNewer(_listings.Flat, space, range.Lower, timestamp));
+        bool isFlatBetter = coverage != ListingCoverage.Hole && (otherCoverage == ListingCoverage.Hole || (isFlatAll && IsNewer(_listings.Flat, space, range.Lower, timestamp)));
         if (!isFlatBetter && (otherCoverage != ListingCoverage.Hole || other.Count > sink.Count))
         {
             sink = other;

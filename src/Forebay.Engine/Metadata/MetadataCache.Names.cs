@@ -222,9 +222,9 @@ internal sealed partial class MetadataCache
         string asDirectory = key + "/";
         byte[] below = Encoding.UTF8.GetBytes(asDirectory);
         BelowAnswer answer = ShowsBelow(_listings.Flat, below, now, allowExpired);
-        if (answer.Shows == false && _store.HasDirectories)
+        if (answer.Shows == false && _store.HasDirectories && !IsListedFile(key, now, allowExpired))
         {
-            // An empty directory has no names that a flat listing could show.
+            // An empty directory has no names that a flat listing could show; only what is a file is none.
             answer = default;
         }
 
@@ -239,11 +239,23 @@ internal sealed partial class MetadataCache
             if (_listings.TryGetDelimited(prefix, "/", out ListingSpace? space))
             {
                 BelowAnswer other = ShowsBelow(space, below, now, allowExpired);
+                if (other.Shows == false && _store.HasDirectories && ReferenceEquals(prefix, asDirectory))
+                {
+                    // What it lists itself says nothing of whether it is there.
+                    break;
+                }
+
                 answer = answer.Shows is null || (other.Shows is not null && other.Sequence > answer.Sequence) ? other : answer;
             }
         }
 
         return answer;
+    }
+
+    private bool IsListedFile(string key, long now, bool allowExpired)
+    {
+        _listings.Lookup(key, now, out ObjectStat? shown, allowExpired);
+        return shown is not null;
     }
 
     private BelowAnswer ShowsBelow(ListingSpace space, byte[] below, long now, bool allowExpired)
@@ -275,7 +287,7 @@ internal sealed partial class MetadataCache
     private long ExpiryAt(string prefix, string name, long now)
     {
         byte[] position = Encoding.UTF8.GetBytes(name);
-        ListingSegment? segment = _listings.Find(_listings.Flat, position, now, allowExpired: false);
+        ListingSegment? segment = FlatAnswers(hasDelimiter: true) ? _listings.Find(_listings.Flat, position, now, allowExpired: false) : null;
         if (segment is null && _listings.TryGetDelimited(prefix, "/", out ListingSpace? space))
         {
             segment = _listings.Find(space, position, now, allowExpired: false);

@@ -9,33 +9,29 @@ namespace Forebay.Engine.Metadata;
 /// </content>
 internal sealed partial class MetadataCache
 {
+    /// <summary>For so long trees are not asked for after a page of one has failed: directories may be answered all the same.</summary>
+    private static readonly TimeSpan TreePause = TimeSpan.FromMinutes(1);
+
     private readonly TreeWalks _walks = new();
-    private volatile bool _isTreeRefused;
+    private long _noTreesBefore;
 
     /// <summary>The walk that the listing of a directory belongs to; null when it belongs to none, or nothing would be won.</summary>
     private TreeWalk? WalkOf(ListQuery query)
         => query is { Delimiter: "/", After: null, MaxEntries: >= SmallPage } && query.Prefix.EndsWith('/')
-            && !_store.HasDirectories && !_isTreeRefused && _options.MetadataTtl > TimeSpan.Zero
+            && !_store.HasDirectories && _options.MetadataTtl > TimeSpan.Zero && _time.GetTimestamp() >= Volatile.Read(ref _noTreesBefore)
             ? _walks.Follow(query.Prefix)
             : null;
 
-    /// <summary>Answers the listing of a directory by a page of the tree when that reaches over it, else by a question of its own.</summary>
+    /// <summary>
+    /// Answers the listing of a directory by a page of the tree when that reaches over it, else by a question of its own. A directory in which the known names
+    /// end is asked for as the page on its way is: they are one question.
+    /// </summary>
     /// <param name="walk">It belongs to.</param>
     /// <param name="question">What is not known of the directory.</param>
     /// <param name="requestId">Passed on to the under-store.</param>
     /// <param name="cancellationToken">Ends this wait only.</param>
     private async Task<ListPage> AskInWalkAsync(TreeWalk walk, ListingQuestion question, string? requestId, CancellationToken cancellationToken)
     {
-        if (walk.Ahead is { } ahead)
-        {
-            await ahead.WaitAsync(cancellationToken);
-        }
-
-        if (TryReadWalked(walk, question, out ListPage? known))
-        {
-            return known;
-        }
-
         // Behind a directory in it the tree goes down there, which the rest of this listing does not show.
         string after = question.After ?? JustBefore(question.Prefix);
         if (!after.EndsWith('/'))
@@ -44,14 +40,19 @@ internal sealed partial class MetadataCache
             {
                 walk.OnPage(question.Prefix, await AskForPageAsync(new ListingQuestion(_prefix, Delimiter: null, after, LargestPage), requestId, cancellationToken));
             }
-            catch (ForebayException error) when (error.Kind == ErrorKind.AccessDenied)
+            catch (ForebayException error)
             {
-                // Rights may be for listings of single directories only.
-                _isTreeRefused = true;
+                Volatile.Write(ref _noTreesBefore, _time.After(TreePause));
+                if (error.IsTransient)
+                {
+                    throw;
+                }
+
+                // Refused: rights may be for listings of single directories only.
             }
         }
 
-        return TryReadWalked(walk, question, out known) ? known : await AskForPageAsync(question, requestId, cancellationToken);
+        return TryReadWalked(walk, question, out ListPage? known) ? known : await AskForPageAsync(question, requestId, cancellationToken);
     }
 
     private bool TryReadWalked(TreeWalk walk, ListingQuestion question, [NotNullWhen(true)] out ListPage? page)

@@ -12,24 +12,12 @@ internal sealed class TreeWalk
     private readonly Lock _gate = new();
     private int _steps;
     private string? _frontier;
-    private string? _startOfLastPage;
-    private TaskCompletionSource? _ahead;
+    private string _startOfLastPage = "";
+    private bool _isGoingAhead;
     private volatile string _directory = "";
 
     /// <summary>The directory that was listed last, with its trailing slash; empty at first.</summary>
     public string Directory => _directory;
-
-    /// <summary>Ends when the page that is being brought ahead is there or cannot be had; null when none is.</summary>
-    public Task? Ahead
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _ahead?.Task;
-            }
-        }
-    }
 
     /// <summary>True when a directory lies below the last one, or is a later one beside it or beside one above it.</summary>
     public bool CanGoTo(string directory)
@@ -47,6 +35,13 @@ internal sealed class TreeWalk
                 _steps++;
             }
 
+            if (!_isGoingAhead && _frontier is not null && KeyOrder.Instance.Compare(directory, _frontier) > 0)
+            {
+                // Over all that was brought: whoever takes directories here and there goes upwards too, now and then.
+                _steps = 0;
+                _frontier = null;
+            }
+
             _directory = directory;
             return _steps >= StepsOfAWalk;
         }
@@ -62,7 +57,7 @@ internal sealed class TreeWalk
             string? last = page.IsTruncated ? page.Entries[^1].Name : null;
             bool isTooLarge = last?.StartsWith(directory, StringComparison.Ordinal) == true;
             _frontier = isTooLarge ? null : last;
-            _startOfLastPage = null;
+            _startOfLastPage = directory;
             if (isTooLarge)
             {
                 // Names far below a directory are no help to who lists it: this is tried again when the walk has gone on.
@@ -71,21 +66,21 @@ internal sealed class TreeWalk
         }
     }
 
-    /// <summary>Asks whether the next page shall be brought: when the walk has come to the last one that was.</summary>
+    /// <summary>Asks whether the next page shall be brought: when the walk has taken a step on the last one that was, for some take only one.</summary>
     /// <param name="after">On true, the name the page begins behind; the caller owes <see cref="OnAhead"/>.</param>
     public bool TryGoAhead(out string after)
     {
         lock (_gate)
         {
             after = _frontier ?? "";
-            if (_frontier is null || _ahead is not null
+            if (_frontier is null || _isGoingAhead
                 || KeyOrder.Instance.Compare(_directory, _frontier) > 0
-                || (_startOfLastPage is not null && KeyOrder.Instance.Compare(_directory, _startOfLastPage) < 0))
+                || KeyOrder.Instance.Compare(_directory, _startOfLastPage) <= 0)
             {
                 return false;
             }
 
-            _ahead = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _isGoingAhead = true;
             return true;
         }
     }
@@ -95,18 +90,15 @@ internal sealed class TreeWalk
     /// <param name="page">Null when it could not be brought.</param>
     public void OnAhead(string after, ListPage? page)
     {
-        TaskCompletionSource? ended;
         lock (_gate)
         {
-            (ended, _ahead) = (_ahead, null);
+            _isGoingAhead = false;
             if (string.Equals(_frontier, after, StringComparison.Ordinal))
             {
                 _startOfLastPage = after;
                 _frontier = page is { IsTruncated: true } ? page.Entries[^1].Name : null;
             }
         }
-
-        ended?.SetResult();
     }
 
     private static ReadOnlySpan<char> ParentOf(string directory)

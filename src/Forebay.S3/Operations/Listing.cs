@@ -7,11 +7,19 @@ internal static class Listing
 {
     public static async ValueTask<ListPage> FetchAsync(S3Request request, ListParameters parameters, string? after, CancellationToken cancellationToken)
     {
+        ListPage page = await FetchPageAsync(request, parameters, after, cancellationToken);
+
+        // Not before: a source that is a node tells of it with its first answer.
         if (request.MountPoint!.HasDirectories)
         {
             request.Http.Response.Headers[NodeHeaders.HasDirectories] = "true";
         }
 
+        return page;
+    }
+
+    private static async ValueTask<ListPage> FetchPageAsync(S3Request request, ListParameters parameters, string? after, CancellationToken cancellationToken)
+    {
         if (parameters.MaxKeys == 0)
         {
             return new ListPage([], IsTruncated: false);

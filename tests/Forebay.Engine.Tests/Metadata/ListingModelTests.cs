@@ -43,19 +43,20 @@ public sealed class ListingModelTests
             (2, key.Select(k => (Step)new Step.Stat(k))),
             (1, prefix.Select(p => (Step)new Step.Refresh(p))),
             (1, Gen.Constant((Step)new Step.Wait())));
-        Gen<(IList<Step> Steps, int PageSize, string Prefix)> history =
+        Gen<(IList<Step> Steps, int PageSize, string Prefix, bool HasDirectories)> history =
             from steps in Gen.ListOf(step)
             from size in Gen.Elements(1, 2, 3, 5, 1000)
             from mount in Gen.Elements("", "", "a/", "\U0001F600/")
-            select ((IList<Step>)[.. steps], size, mount);
+            from hasDirectories in Gen.Elements(false, false, true)
+            select ((IList<Step>)[.. steps], size, mount, hasDirectories);
 
-        Prop.ForAll(history.ToArbitrary(), h => Run(h.Steps, h.PageSize, h.Prefix))
+        Prop.ForAll(history.ToArbitrary(), h => Run(h.Steps, h.PageSize, h.Prefix, h.HasDirectories))
             .Check(Config.QuickThrowOnFailure.WithMaxTest(RandomTests.Of(1_500)).WithEndSize(60));
     }
 
-    private static void Run(IList<Step> steps, int pageSize, string mountPrefix)
+    private static void Run(IList<Step> steps, int pageSize, string mountPrefix, bool hasDirectories)
     {
-        var store = new ScriptedStore { PageSize = pageSize };
+        var store = new ScriptedStore { PageSize = pageSize, HasDirectories = hasDirectories };
         var time = new SteppedTime();
         var options = new MountPointOptions { Name = "m", Source = "", Prefix = mountPrefix, NegativeTtl = TimeSpan.FromSeconds(60) };
         using var cache = new MetadataCache(store, options, time);

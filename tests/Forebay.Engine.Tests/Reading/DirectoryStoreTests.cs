@@ -61,25 +61,63 @@ public sealed class DirectoryStoreTests : IDisposable
     [Fact]
     public async Task EmptyDirectoriesAreThereWhateverListingWasAskedForBefore()
     {
+        await using Node node = OpenTree(TimeProvider.System);
+        var files = (IFileMountPoint)node.Find("data")!;
+        Assert.Equal(["a/file", "b/file"], (await files.ListAsync(new ListQuery("", null, null, 1_000), null, CancellationToken.None)).Entries.Select(entry => entry.Name));
+
+        // What it lists itself does not say that it is nothing.
+        Assert.Empty((await files.ListDirectoryAsync("b/empty/", null, 1_000, null, CancellationToken.None)).Entries);
+        Assert.True((await files.ResolveAsync("b/empty", NameDetail.Listed, null, CancellationToken.None)).IsDirectory);
+
+        Assert.True((await files.ResolveAsync("empty", NameDetail.Listed, null, CancellationToken.None)).IsDirectory);
+        Assert.Equal(["a/", "b/", "empty/"], await NamesAsync(files, ""));
+        Assert.Equal(["b/empty/", "b/file"], await NamesAsync(files, "b/"));
+        Assert.Empty(await NamesAsync(files, "empty/"));
+        Assert.True(files.TryResolve("b/empty", NameDetail.Listed, out ResolvedName resolved) && resolved.IsDirectory);
+
+        // And what a flat listing shows is known to be a file.
+        Assert.True(files.TryResolve("a/file", NameDetail.Listed, out ResolvedName file) && !file.IsDirectory && file.Exists);
+    }
+
+    [Fact]
+    public async Task AListingIsBelievedNoLongerForAFlatOneThatCameLater()
+    {
+        var time = new ManualTimeProvider();
+        await using Node node = OpenTree(time);
+        var files = (IFileMountPoint)node.Find("data")!;
+        await files.ListDirectoryAsync("b/", null, 1_000, null, CancellationToken.None);
+        time.Advance(TimeSpan.FromSeconds(50));
+        await files.ListAsync(new ListQuery("", null, null, 1_000), null, CancellationToken.None);
+        time.Advance(TimeSpan.FromSeconds(5));
+
+        DirectoryPage page = await files.ListDirectoryAsync("b/", null, 1_000, null, CancellationToken.None);
+
+        Assert.InRange(page.FreshFor, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5));
+    }
+
+    [Fact]
+    public async Task AFlatListingStandsInForDirectoriesInAnOutage()
+    {
+        await using Node node = OpenTree(TimeProvider.System);
+        var files = (IFileMountPoint)node.Find("data")!;
+        await files.ListAsync(new ListQuery("", null, null, 1_000), null, CancellationToken.None);
+        Directory.Move(_temp["root"], _temp["away"]);
+
+        Assert.Equal(["a/file"], await NamesAsync(files, "a/"));
+    }
+
+    private Node OpenTree(TimeProvider time)
+    {
         Directory.CreateDirectory(_temp["root/a"]);
         Directory.CreateDirectory(_temp["root/b/empty"]);
         Directory.CreateDirectory(_temp["root/empty"]);
-        await File.WriteAllTextAsync(_temp["root/a/file"], "x");
-        await File.WriteAllTextAsync(_temp["root/b/file"], "x");
-        await using Node node = Node.Open(
-            new NodeOptions { MountPoints = [new MountPointOptions { Name = "data", Source = "file://" }], Fill = NodeWorld.Fill }, _ => Open("/root"), TimeProvider.System);
-        var files = (IFileMountPoint)node.Find("data")!;
-
-        Assert.Equal(["a/file", "b/file"], (await files.ListAsync(new ListQuery("", null, null, 1_000), null, CancellationToken.None)).Entries.Select(entry => entry.Name));
-
-        Assert.True((await files.ResolveAsync("empty", NameDetail.Listed, null, CancellationToken.None)).IsDirectory);
-        DirectoryPage root = await files.ListDirectoryAsync("", null, 1_000, null, CancellationToken.None);
-        Assert.Equal(["a/", "b/", "empty/"], root.Entries.Select(entry => entry.Name));
-        Assert.True(root.FreshFor > TimeSpan.Zero);
-        Assert.Equal(["b/empty/", "b/file"], (await files.ListDirectoryAsync("b/", null, 1_000, null, CancellationToken.None)).Entries.Select(entry => entry.Name));
-        Assert.Empty((await files.ListDirectoryAsync("empty/", null, 1_000, null, CancellationToken.None)).Entries);
-        Assert.True(files.TryResolve("b/empty", NameDetail.Listed, out ResolvedName resolved) && resolved.IsDirectory);
+        File.WriteAllText(_temp["root/a/file"], "x");
+        File.WriteAllText(_temp["root/b/file"], "x");
+        return Node.Open(new NodeOptions { MountPoints = [new MountPointOptions { Name = "data", Source = "file://" }], Fill = NodeWorld.Fill }, _ => Open("/root"), time);
     }
+
+    private static async Task<IEnumerable<string>> NamesAsync(IFileMountPoint files, string directory)
+        => (await files.ListDirectoryAsync(directory, null, 1_000, null, CancellationToken.None)).Entries.Select(entry => entry.Name);
 
     private static async Task<bool> ReadsOneVersionAsync(Node node)
     {

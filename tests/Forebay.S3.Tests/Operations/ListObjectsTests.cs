@@ -94,7 +94,8 @@ public sealed class ListObjectsTests : IAsyncLifetime
     [InlineData(true)]
     public async Task OfASourceWithDirectoriesAHeaderTells(bool hasDirectories)
     {
-        _server.Bucket.HasDirectories = hasDirectories;
+        // As of a node that learns of it by the very answer.
+        _server.Bucket.OnMetadata = _ => _server.Bucket.HasDirectories = hasDirectories;
         using HttpResponseMessage answer = await _server.Http.GetAsync("/data?list-type=2&delimiter=/");
         Assert.Equal(hasDirectories, answer.Headers.TryGetValues("x-forebay-has-directories", out IEnumerable<string>? values) && values.Single() == "true");
     }
