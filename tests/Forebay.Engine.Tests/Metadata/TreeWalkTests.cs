@@ -98,13 +98,7 @@ public sealed class TreeWalkTests : IDisposable
     {
         ScriptedStore store = NewStore(directories: 100, filesEach: 50);
         MetadataCache cache = NewCache(store);
-        var arrival = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Func<ListQuery, Task> note = store.HoldList!;
-        store.HoldList = query =>
-        {
-            _ = note(query);
-            return query.After == "t/0021/049" ? arrival.Task : Task.CompletedTask;
-        };
+        TaskCompletionSource arrival = HoldPageBehind(store, "t/0021/049");
         for (int i = 0; i < 21; i++)
         {
             await ListAsync(cache, Directory(i));
@@ -324,13 +318,7 @@ public sealed class TreeWalkTests : IDisposable
     {
         ScriptedStore store = NewStore(directories: 100, filesEach: 50);
         MetadataCache cache = NewCache(store);
-        var arrival = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Func<ListQuery, Task> note = store.HoldList!;
-        store.HoldList = query =>
-        {
-            _ = note(query);
-            return query.After == "t/0021/049" ? arrival.Task : Task.CompletedTask;
-        };
+        TaskCompletionSource arrival = HoldPageBehind(store, "t/0021/049");
         for (int i = 0; i < 4; i++)
         {
             await ListAsync(cache, Directory(i));
@@ -373,6 +361,19 @@ public sealed class TreeWalkTests : IDisposable
             return Task.CompletedTask;
         };
         return store;
+    }
+
+    /// <summary>Lets the answer to one page wait.</summary>
+    private static TaskCompletionSource HoldPageBehind(ScriptedStore store, string after)
+    {
+        var arrival = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Func<ListQuery, Task> note = store.HoldList!;
+        store.HoldList = query =>
+        {
+            _ = note(query);
+            return query.After == after ? arrival.Task : Task.CompletedTask;
+        };
+        return arrival;
     }
 
     private MetadataCache NewCache(ScriptedStore store, MountPointOptions? options = null)
