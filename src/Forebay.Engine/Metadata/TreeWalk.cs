@@ -2,7 +2,10 @@ using Forebay.Core;
 
 namespace Forebay.Engine.Metadata;
 
-/// <summary>One walk through a tree: where it is, and how far what follows was brought. Thread-safe.</summary>
+/// <summary>
+/// One walk through a tree: where it is, and how far what follows was brought. <see cref="TreeWalks"/> looks at its place and moves it under a lock of its own;
+/// the rest is thread-safe.
+/// </summary>
 internal sealed class TreeWalk
 {
     /// <summary>Moves to a directory beside the last one, or beside one above it, after which it counts as a walk. Going down says nothing: who looks for one
@@ -14,7 +17,7 @@ internal sealed class TreeWalk
     private string? _frontier;
     private string _startOfLastPage = "";
     private bool _isGoingAhead;
-    private volatile string _directory = "";
+    private string _directory = "";
 
     /// <summary>The directory that was listed last, with its trailing slash; empty at first.</summary>
     public string Directory => _directory;

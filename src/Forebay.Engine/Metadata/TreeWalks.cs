@@ -4,11 +4,12 @@ namespace Forebay.Engine.Metadata;
 
 /// <summary>
 /// Recognises who goes through a tree directory by directory in the order of names, as <c>find</c> and <c>ls -R</c> do, so that what follows can be asked for
-/// in whole pages without delimiter and ahead of need. Looks only at the order of the questions, so that several walks may go on side by side. Thread-safe.
+/// in whole pages without delimiter and ahead of need. Looks only at the order of the questions: which of several walks a directory belongs to is a guess, but a
+/// page serves whoever comes there. Thread-safe.
 /// </summary>
 internal sealed class TreeWalks
 {
-    /// <summary>Walks that are told apart at the same time; beyond that the one that paused longest is begun anew.</summary>
+    /// <summary>Walks that are remembered at the same time; beyond that the one that paused longest is forgotten.</summary>
     internal const int MostWalks = 8;
 
     private readonly Lock _gate = new();

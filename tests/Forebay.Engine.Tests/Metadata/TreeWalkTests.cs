@@ -70,10 +70,7 @@ public sealed class TreeWalkTests : IDisposable
     {
         ScriptedStore store = NewStore(directories: 100, filesEach: 50);
         MetadataCache cache = NewCache(store);
-        for (int i = 0; i < 3; i++)
-        {
-            await ListAsync(cache, Directory(i));
-        }
+        await ListEachAsync(cache, 0, 3);
 
         // The third was answered by a page of the tree; when the next step is on it too, the page behind is asked for without anybody needing it.
         Assert.Equal(3, store.Lists);
@@ -82,10 +79,7 @@ public sealed class TreeWalkTests : IDisposable
         Assert.Equal(["t/0002.\U0010FFFF", "t/0021/049"], pages.Select(query => query.After));
 
         // Not the one behind that before the walk has come there.
-        for (int i = 4; i < 22; i++)
-        {
-            await ListAsync(cache, Directory(i));
-        }
+        await ListEachAsync(cache, 4, 22);
 
         Assert.Equal(4, store.Lists);
         await ListAsync(cache, Directory(22));
@@ -99,10 +93,7 @@ public sealed class TreeWalkTests : IDisposable
         ScriptedStore store = NewStore(directories: 100, filesEach: 50);
         MetadataCache cache = NewCache(store);
         TaskCompletionSource arrival = HoldPageBehind(store, "t/0021/049");
-        for (int i = 0; i < 21; i++)
-        {
-            await ListAsync(cache, Directory(i));
-        }
+        await ListEachAsync(cache, 0, 21);
 
         // Its names are all there, but not yet that they are all.
         Task<ListPage> next = ListAsync(cache, Directory(21));
@@ -147,16 +138,10 @@ public sealed class TreeWalkTests : IDisposable
             await ListAsync(cache, $"others/{i}/");
         }
 
-        for (int i = 0; i < 3; i++)
-        {
-            await ListAsync(cache, Directory(i));
-        }
+        await ListEachAsync(cache, 0, 3);
 
         int before = store.Lists;
-        for (int i = 61; i < 100; i++)
-        {
-            await ListAsync(cache, Directory(i));
-        }
+        await ListEachAsync(cache, 61, 100);
 
         Assert.Equal(before, store.Lists);
     }
@@ -309,8 +294,13 @@ public sealed class TreeWalkTests : IDisposable
             isFirst &= !fails;
             return fails ? Task.FromException(new ForebayException(ErrorKind.Unavailable, "down for a moment")) : Task.CompletedTask;
         };
-        Assert.Equal(5_000, (await WalkAsync(cache, "t/")).Count);
+        await ListEachAsync(cache, 0, 23);
         Assert.False(isFirst);
+        Assert.Equal("t/0022.\U0010FFFF", _asked.Last().After);
+
+        // And the walk goes on as before: with its next step the page behind is asked for.
+        await ListEachAsync(cache, 23, 24);
+        Assert.Equal("t/0041/049", _asked.Last().After);
     }
 
     [Fact]
@@ -319,10 +309,7 @@ public sealed class TreeWalkTests : IDisposable
         ScriptedStore store = NewStore(directories: 100, filesEach: 50);
         MetadataCache cache = NewCache(store);
         TaskCompletionSource arrival = HoldPageBehind(store, "t/0021/049");
-        for (int i = 0; i < 4; i++)
-        {
-            await ListAsync(cache, Directory(i));
-        }
+        await ListEachAsync(cache, 0, 4);
 
         store.Put(ScriptedStore.MakeStat("t/0022/new"));
         cache.Refresh("t/0022/");
@@ -366,7 +353,8 @@ public sealed class TreeWalkTests : IDisposable
     /// <summary>Lets the answer to one page wait.</summary>
     private static TaskCompletionSource HoldPageBehind(ScriptedStore store, string after)
     {
-        var arrival = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        // What comes of the answer has happened when it was given.
+        var arrival = new TaskCompletionSource();
         Func<ListQuery, Task> note = store.HoldList!;
         store.HoldList = query =>
         {
@@ -385,6 +373,14 @@ public sealed class TreeWalkTests : IDisposable
 
     private async Task<ListPage> ListAsync(MetadataCache cache, string directory)
         => await cache.ListAsync(new ListQuery(directory, "/", null, 1_000), null, _deadline.Token);
+
+    private async Task ListEachAsync(MetadataCache cache, int from, int until)
+    {
+        for (int i = from; i < until; i++)
+        {
+            await ListAsync(cache, Directory(i));
+        }
+    }
 
     private async Task<List<string>> WalkAsync(MetadataCache cache, string directory)
     {
